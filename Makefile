@@ -1,0 +1,31 @@
+# Everything runs in .venv, which is made when it is missing or the requirements have changed.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKSPACE ?=
+
+.PHONY: run test check lint slow clean
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+run: .venv/installed ## open the app on WORKSPACE=folder
+	$(BIN)/python -m reviewer $(WORKSPACE)
+
+test: .venv/installed ## all tests that run offline on a CPU in minutes
+	$(BIN)/python -m pytest
+
+check: .venv/installed lint test ## what CI runs
+
+lint: .venv/installed
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+slow: .venv/installed ## tests that take minutes each
+	$(BIN)/python -m pytest -m slow --timeout 1200
+
+clean:
+	rm -rf .venv build dist

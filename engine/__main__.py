@@ -1,0 +1,150 @@
+"""The command line of the engine: `python -m engine run | doctor | fetch`.
+
+A run directory holds `config.toml` and `manifest.csv`; `run` adds the detection and `result.json`. Runs
+never use a network; only `fetch` does.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.errors import EngineError
+from engine.progress import Report
+
+app = typer.Typer(
+    name="python -m engine",
+    help=__doc__,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _environment() -> None:
+    # Read by the libraries when they are imported, so before any of them is.
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def _offline() -> None:
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        os.environ[name] = "1"
+
+
+def _give_up(message: str) -> typer.Exit:
+    print(message, file=sys.stderr, flush=True)
+    return typer.Exit(1)
+
+
+@app.command()
+def run(
+    run_dir: Annotated[Path, typer.Argument(help="folder with config.toml and manifest.csv")],
+) -> None:
+    """Do the run in RUN_DIR; exit status 0 when it is done, 1 when error.json says why not."""
+    from engine.job import Stopped  # noqa: PLC0415 - the environment comes first
+    from engine.job import run as run_job  # noqa: PLC0415
+
+    _offline()
+    try:
+        watch, close = _bars() if sys.stderr.isatty() else (_lines(), lambda: None)
+        try:
+            result = run_job(run_dir, watch)
+        finally:
+            close()
+    except (EngineError, Stopped) as error:
+        raise _give_up(str(error)) from None
+    seconds = result["seconds"]["total"]
+    print(
+        f"{result['detector']}: {result['n_samples']} samples in {seconds:.1f} s on {result['device']}, "
+        f"{result['n_faults']} unreadable; {run_dir}"
+    )
+
+
+def _lines() -> Report:
+    """Return a report of plain lines: each stage as it begins, and every tenth of its progress."""
+    told = ("", -1)
+
+    def report(event: str, /, **values: Any) -> None:
+        nonlocal told
+        if event == "stage":
+            print(values["stage"], file=sys.stderr, flush=True)
+        elif event == "progress" and values["of"]:
+            tenth = (values["stage"], 10 * values["done"] // values["of"])
+            if tenth != told and values["done"]:
+                line = f"{values['stage']} {values['done']} of {values['of']}"
+                print(line, file=sys.stderr, flush=True)
+            told = tenth
+
+    return report
+
+
+def _bars() -> tuple[Report, Any]:
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+    from rich.progress import Progress, TaskID  # noqa: PLC0415
+
+    progress = Progress(console=Console(stderr=True))
+    progress.start()
+    tasks: dict[str, TaskID] = {}
+
+    def report(event: str, /, **values: Any) -> None:
+        if event not in ("stage", "progress"):
+            return
+        stage = values["stage"]
+        if event == "stage":
+            for task in tasks.values():
+                progress.update(task, total=1, completed=1)
+        if stage not in tasks:
+            # Writing takes milliseconds, and no stage follows that would complete its bar.
+            tasks[stage] = progress.add_task(stage, total=1 if stage == "write" else None)
+            progress.update(tasks[stage], completed=1 if stage == "write" else 0)
+        if event == "progress":
+            progress.update(tasks[stage], completed=values["done"], total=max(values["of"], 1))
+
+    return report, progress.stop
+
+
+@app.command()
+def doctor(
+    weights: Annotated[str | None, typer.Option(help="a tag, an open_clip directory, or a file")] = None,
+    model: Annotated[str | None, typer.Option(help="open_clip model name")] = None,
+) -> None:
+    """Tell what is installed, which device a run takes and why, which weights are here, and what to mend."""
+    from engine.doctor import examine  # noqa: PLC0415 - the environment comes first
+
+    _offline()
+    sick = False
+    for finding in examine(weights, model):
+        sick = sick or bool(finding.mend)
+        print(f"{'✗' if finding.mend else '✓'} {finding.subject}: {finding.found}")
+        if finding.mend:
+            print(f"    mend it with: {finding.mend}")
+    if sick:
+        raise typer.Exit(1)
+
+
+@app.command()
+def fetch(
+    model: Annotated[str, typer.Option(help="open_clip model name, such as ViT-B-16-quickgelu")],
+    weights: Annotated[str, typer.Option(help="open_clip weights tag, such as openai")],
+) -> None:
+    """Download open_clip weights into the usual cache; the only command that uses a network."""
+    from engine.clip.weights import fetch_weights  # noqa: PLC0415 - torch and open_clip, seconds
+
+    try:
+        print(fetch_weights(model, weights))
+    except EngineError as error:
+        raise _give_up(str(error)) from None
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""CLIP: which weights, and the two towers."""

@@ -1,0 +1,141 @@
+"""Settings of a run as frozen models; the form in the app and `config.toml` both come from them."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import EngineError
+
+
+class Settings(BaseModel):
+    """What every settings model shares: immutable, and no key that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BackboneConfig(Settings):
+    """Which CLIP reads the images and the class names."""
+
+    model: str = Field(default="ViT-B-16-quickgelu", description="open_clip model name")
+    weights: str = Field(
+        default="openai",
+        description="a weights tag of open_clip, an open_clip directory, or a weights file",
+    )
+    templates: tuple[str, ...] = Field(
+        default=(),
+        description="prompts with {} for the class; empty: the backbone's own, or the standard one",
+    )
+
+
+class ClassConfig(Settings):
+    """One class: its name in the table, and what the text tower reads."""
+
+    name: str = Field(min_length=1)
+    prompt: str = Field(min_length=1)
+
+
+class LabelMatchConfig(Settings):
+    """Label-match: a label is right when CLIP, asked by name, gives the same answer.
+
+    DeFT §5.2 and methods §1; nothing is trained.
+    """
+
+    temperature: float = Field(default=1.0, gt=0, le=100, description="softens the zero-shot probabilities")
+
+
+class KnnConfig(Settings):
+    """Neighbours: a label is right when the most similar other images carry it.
+
+    Methods §18; nothing is trained.
+    """
+
+    k: int = Field(default=20, ge=1, le=500, description="neighbours that vote")
+    sharpness: float = Field(default=10.0, ge=0, le=1000, description="how fast a vote fades with distance")
+    smoothing: float = Field(default=0.5, gt=0, le=100, description="weight of the uniform vote")
+
+
+class TransitionConfig(Settings):
+    """Transition: weighs CLIP's answer against the given labels, learning who confuses what.
+
+    Methods §16; nothing is trained, and it takes in every decision as it is made.
+    """
+
+    posterior: Literal["auto", "zero_shot", "probe"] = Field(
+        default="auto", description="where the second answer comes from"
+    )
+    alpha: float = Field(default=0.3, ge=0, le=1000, description="shrinkage of the class confusion")
+    folds: int = Field(default=5, ge=2, le=20, description="folds of the linear probe")
+
+
+DETECTORS: dict[str, type[Settings]] = {
+    "transition": TransitionConfig,
+    "knn": KnnConfig,
+    "label_match": LabelMatchConfig,
+}
+
+
+class RunConfig(Settings):
+    """All that a run was asked to do; `config.toml` in its directory."""
+
+    detector: str
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    batch_size: int = Field(default=256, ge=1, le=65536)
+    image_root: str = Field(min_length=1, description="folder of the images; relative to the run directory")
+    cache: str = Field(default="cache", description="deletable folder of decoded pixels and features")
+    backbone: BackboneConfig = BackboneConfig()
+    classes: tuple[ClassConfig, ...]
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    def detector_settings(self) -> Settings:
+        """Return the settings of the detector, validated."""
+        if self.detector not in DETECTORS:
+            raise EngineError(f"There is no detector {self.detector!r}; known are {', '.join(DETECTORS)}.")
+        return parse(DETECTORS[self.detector], self.settings, self.detector)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
+    """Return `values` as `model`, or raise EngineError with one sentence for the first fault.
+
+    `where` names the table in the sentence ("transition.alpha is -1; …").
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise EngineError(_sentence(model, error.errors()[0], where)) from error
+
+
+def _sentence(model: type[BaseModel], fault: Any, where: str) -> str:
+    key = ".".join([where, *map(str, fault["loc"])])
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(fault["loc"][-1]), model.model_fields, n=1)
+        hint = f"Did you mean {where}.{near[0]}?" if near else "Remove it."
+        return f"Unknown key {key}. {hint}"
+    if fault["type"] == "missing":
+        return f"The key {key} is missing; add it."
+    rule = fault["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return f"{key} is {fault['input']!r}; it {rule}."
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read `config.toml`; raises EngineError when it is absent, torn, or breaks a rule."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EngineError(f"{path} does not exist; a run directory needs a config.toml.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise EngineError(f"{path} is not valid TOML ({error}); correct that line.") from error
+    return parse(RunConfig, values, "config")
+
+
+def write_config(path: Path, config: RunConfig) -> None:
+    """Write `config` as TOML."""
+    path.write_text(tomli_w.dumps(config.model_dump(mode="json")), encoding="utf-8")

@@ -1,0 +1,245 @@
+"""One run, from its `config.toml` and `manifest.csv` to its `result.json`.
+
+Nothing heavy is imported before the lock is held, so a run counts as running from its first second, and
+can be stopped while torch is still loading.
+"""
+
+import errno
+import gc
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from engine.artifacts import release_lock, take_lock, write_detection, write_json
+from engine.config import RunConfig, read_config
+from engine.errors import EngineError
+from engine.manifest import Manifest, read_manifest
+from engine.progress import Report, event_writer, silent
+
+if TYPE_CHECKING:
+    from engine.clip.backbone import Backbone
+    from engine.pixels import Pictures
+    from engine.runtime import Runtime
+
+PACKAGES = ("labelsieve", "torch", "torchvision", "open_clip_torch", "timm", "numpy", "pillow")
+# What a full or closed disk says: a person can mend it.
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class Stopped(BaseException):
+    """The run was asked to stop (SIGTERM, SIGINT).
+
+    No Exception, because packages guard their optional imports with `except Exception`.
+    """
+
+
+def run(run_dir: Path, watch: Report = silent) -> dict[str, Any]:
+    """Do the run in `run_dir` and return what `result.json` says; `watch` hears every event.
+
+    Raises EngineError for what a person can mend, Stopped after SIGTERM or SIGINT, and anything else for a
+    bug; each is written to `error.json` first. An earlier result of the same directory is removed.
+    """
+    if not run_dir.is_dir():
+        raise EngineError(f"{run_dir} is no folder; a run directory holds config.toml and manifest.csv.")
+    take_lock(run_dir)
+    with _stop_signals() as check_stop:
+
+        def report(event: str, /, **values: Any) -> None:
+            check_stop()
+            write_event(event, **values)
+
+        write_event = event_writer(run_dir, watch)
+        try:
+            for name in ("result.json", "error.json"):
+                (run_dir / name).unlink(missing_ok=True)
+            result = _compute(run_dir, report)
+            write_json(run_dir / "result.json", result)
+        except Stopped as stop:
+            _fail(run_dir, "Stopped", str(stop))
+            raise
+        except EngineError as error:
+            _fail(run_dir, "EngineError", str(error))
+            raise
+        except BaseException as error:
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+                problem = f"The disk refused a write or a read ({error}); make room or grant access."
+                _fail(run_dir, "EngineError", problem)
+                raise EngineError(problem) from error
+            _fail(run_dir, "Bug", f"{type(error).__name__}: {error}", traceback.format_exc())
+            raise
+        release_lock(run_dir)
+    return result
+
+
+def _fail(run_dir: Path, kind: str, message: str, trace: str = "") -> None:
+    # The lock goes last: should the words not reach the disk, the run reads as lost.
+    write_json(
+        run_dir / "error.json",
+        {"kind": kind, "message": message, **({"traceback": trace} if trace else {})},
+    )
+    release_lock(run_dir)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], None]]:
+    """Turn the first SIGTERM or SIGINT into Stopped; yield a function that raises it once more.
+
+    Some library may have swallowed it. Later signals are ignored, so that none interrupts the writing of
+    the last word. Only a main thread receives signals.
+    """
+    asked: list[str] = []
+
+    def check() -> None:
+        if asked:
+            raise Stopped(f"The run was stopped ({asked[0]}); start it again to go on.")
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not asked:
+            asked.append(signal.Signals(number).name)
+            check()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield check
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+class _Stages:
+    """Tells each stage as it begins, and keeps the seconds of each."""
+
+    def __init__(self, report: Report):
+        self.report = report
+        self.seconds: dict[str, float] = {}
+        self._began = time.monotonic()
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        self.report("stage", stage=name)
+        start = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - start, 3)
+
+    def total(self) -> dict[str, float]:
+        return {"total": round(time.monotonic() - self._began, 3), **self.seconds}
+
+
+def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
+    config = read_config(run_dir / "config.toml")
+    settings = config.detector_settings()
+    classes = [(each.name, each.prompt) for each in config.classes]
+    manifest = read_manifest(run_dir / "manifest.csv", classes).active()
+    _check(manifest)
+    stages = _Stages(report)
+    with stages("model"):
+        runtime, backbone = _load(run_dir, config)
+    with stages("pixels"):
+        pictures, manifest = _read_pictures(run_dir, config, manifest, backbone.image_size, report)
+    with stages("features"):
+        from engine.detectors import Inputs, load_detector  # noqa: PLC0415 - torch
+        from engine.scoring import embed_images  # noqa: PLC0415 - torch
+
+        inputs = Inputs(
+            features=embed_images(
+                backbone,
+                pictures.pixels,
+                cache=run_dir / config.cache,
+                batch_size=config.batch_size,
+                report=report,
+            ),
+            classes=backbone.class_features(manifest.class_prompts),
+            pixels=pictures.pixels,
+            seed=config.seed,
+        )
+    with stages("detect"):
+        from engine.neighbours import nearest  # noqa: PLC0415 - torch
+
+        detection = load_detector(config.detector)(settings, manifest, inputs, backbone, runtime, report)
+        neighbours = nearest(detection.embeddings, device=runtime.device)
+    with stages("write"):
+        write_detection(
+            run_dir, manifest.sample_ids, manifest.class_names, manifest.given, detection, neighbours
+        )
+    return {
+        "detector": config.detector,
+        "n_samples": len(manifest),
+        "n_faults": len(pictures.faults),
+        "seconds": stages.total(),
+        "device": str(runtime.device),
+        "reason": runtime.reason,
+        "versions": installed_versions(),
+        "notes": dict(detection.notes),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _check(manifest: Manifest) -> None:
+    if len(manifest) < 2:
+        raise EngineError(
+            f"The run has {len(manifest)} samples to look at; finding wrong labels needs at least two."
+        )
+    rows, _ = manifest.known()
+    if len(rows) == len(manifest):
+        raise EngineError(f"All {len(manifest)} samples are settled already; there is nothing left to find.")
+
+
+def _load(run_dir: Path, config: RunConfig) -> "tuple[Runtime, Backbone]":
+    # The collector looks through every object of torch again and again while it is imported: a second.
+    gc.disable()
+    try:
+        from engine.clip.backbone import load_backbone  # noqa: PLC0415 - torch and open_clip, seconds
+        from engine.runtime import pick_runtime, seed_everything  # noqa: PLC0415 - torch
+    finally:
+        gc.enable()
+
+    seed_everything(config.seed)
+    runtime = pick_runtime(config.device)
+    inside = run_dir / config.backbone.weights
+    weights = str(inside.resolve()) if inside.exists() else config.backbone.weights
+    return runtime, load_backbone(config.backbone.model_copy(update={"weights": weights}), runtime)
+
+
+def _read_pictures(
+    run_dir: Path, config: RunConfig, manifest: Manifest, size: int, report: Report
+) -> "tuple[Pictures, Manifest]":
+    """Return the pictures and the manifest of the samples whose picture could be read."""
+    from engine.pixels import read_pixels  # noqa: PLC0415 - Pillow's plugins
+
+    image_root = run_dir / config.image_root
+    if not image_root.is_dir():
+        raise EngineError(f"The image folder {image_root} is not there; correct image_root in config.toml.")
+    pictures = read_pixels(manifest, image_root, run_dir / config.cache, size, report)
+    write_json(run_dir / "faults.json", [asdict(fault) for fault in pictures.faults])
+    if len(pictures.kept) < 2:
+        first = f" ({pictures.faults[0].path}: {pictures.faults[0].problem})" if pictures.faults else ""
+        raise EngineError(
+            f"Of {len(manifest)} images {len(pictures.kept)} can be read{first}; a run needs at least "
+            "two, and faults.json names the others."
+        )
+    manifest = manifest.take(pictures.kept)
+    _check(manifest)
+    return pictures, manifest
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the version of each package that has a say in the result."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

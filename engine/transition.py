@@ -1,0 +1,161 @@
+"""The transition EM: a model's posterior and the given labels as two annotators (methods §16).
+
+Pure numpy, so the reviewer runs it too, after every few decisions. In the spirit of Dawid & Skene (1979)
+and of the forward noise model of Patrini et al. (2017):
+
+    y*_i ~ P_i·          P from a model that was not trained on sample i's given label
+    y_i | y*_i = k ~ T_k·
+    E: r_ik ∝ P_ik T_{k,y_i}     a confirmed label is a one-hot r_i, an ambiguous one uniform
+    M: A_kc = Σ_{i: y_i=c} r_ik ;  T ← row-normalise(A + α · rowsum(A) · S)
+
+S is the pooled symmetric matrix: diagonal d = tr A / ΣA, the rest (1 − d)/(K − 1).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ITERATIONS = 60
+TOLERANCE = 1e-7
+FLOOR = 1e-9
+TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.15, 1.4, 1.8, 2.5, 4.0, 7.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    """What the EM found.
+
+    posterior: r, (N, K) float32, rows sum to 1. matrix: T, (K, K) float64, rows sum to 1.
+    counts: A, (K, K) float64, expected samples of true class k with given label c.
+    evidence: mean over the counted samples of log Σ_k P_ik T_{k,y_i}, nats.
+    """
+
+    posterior: np.ndarray
+    matrix: np.ndarray
+    counts: np.ndarray
+    evidence: float
+
+    def p_clean(self, given: np.ndarray) -> np.ndarray:
+        """Return r_{i,y_i}, the probability that each given label is right, (N,) float32."""
+        return self.posterior[np.arange(len(given)), given]
+
+    @property
+    def noise_rate(self) -> float:
+        """Expected share of wrong labels among the counted samples, [0, 1]."""
+        total = float(self.counts.sum())
+        return 1.0 - float(np.trace(self.counts)) / total if total else 0.0
+
+
+def fit_transition(
+    probs: np.ndarray,
+    given: np.ndarray,
+    *,
+    alpha: float = 0.3,
+    known_rows: np.ndarray | None = None,
+    known_targets: np.ndarray | None = None,
+    dropped: np.ndarray | None = None,
+) -> Transition:
+    """Run the EM and return its fixed point (at most 60 iterations, from a diagonal of 0.9).
+
+    probs: (N, K), rows sum to 1. given: (N,) int in [0, K). known_rows (M,) and known_targets (M, K)
+    are the samples that people settled. dropped: (N,) bool, samples that do not count (out of scope,
+    bad image); they still receive a posterior, from the others' T.
+    """
+    n, k = probs.shape
+    weight = np.ones(n, dtype=bool) if dropped is None else ~dropped
+    order = np.argsort(given, kind="stable")
+    sorted_given = given[order]
+    present, starts = np.unique(sorted_given, return_index=True)
+    sorted_weight = weight[order, None]
+    likelihood = np.clip(probs[order], FLOOR, None).astype(np.float32)
+    pinned = np.empty(0, dtype=np.int64)
+    if known_rows is not None and len(known_rows) and known_targets is not None:
+        place = np.empty(n, dtype=np.int64)
+        place[order] = np.arange(n)
+        pinned = place[known_rows]
+
+    matrix = np.full((k, k), 0.1 / max(k - 1, 1))
+    np.fill_diagonal(matrix, 0.9)
+    posterior, counts = likelihood, np.zeros((k, k))
+    for _ in range(ITERATIONS):
+        posterior, _ = _expect(likelihood, sorted_given, matrix)
+        if len(pinned):
+            posterior[pinned] = known_targets
+        counts = np.zeros((k, k))
+        if n:
+            counted = posterior if dropped is None else posterior * sorted_weight
+            counts[:, present] = np.add.reduceat(counted, starts, axis=0, dtype=np.float64).T
+        previous, matrix = matrix, _maximise(counts, alpha)
+        if np.abs(matrix - previous).max() < TOLERANCE:
+            break
+    final, evidences = _expect(likelihood, sorted_given, matrix)
+    if len(pinned):
+        final[pinned] = known_targets
+    result = np.empty_like(final)
+    result[order] = final
+    free = sorted_weight[:, 0].copy()
+    free[pinned] = False
+    evidence = float(evidences[free].mean()) if free.any() else 0.0
+    return Transition(posterior=result, matrix=matrix, counts=counts, evidence=evidence)
+
+
+def _expect(likelihood: np.ndarray, given: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    joint = likelihood * matrix.T.astype(np.float32)[given]
+    total = joint.sum(axis=1, keepdims=True)
+    joint /= total
+    return joint, np.log(total[:, 0])
+
+
+def _maximise(counts: np.ndarray, alpha: float) -> np.ndarray:
+    k = len(counts)
+    total = counts.sum()
+    diagonal = np.trace(counts) / total if total else 0.9
+    pooled = np.full((k, k), (1.0 - diagonal) / max(k - 1, 1))
+    np.fill_diagonal(pooled, diagonal)
+    rows = counts.sum(axis=1, keepdims=True)
+    # A class that nobody is thought to belong to keeps the pooled row.
+    smoothed = counts + np.where(rows > 0, alpha * rows, 0.0) * pooled
+    smoothed = np.where(smoothed.sum(axis=1, keepdims=True) > 0, smoothed, pooled)
+    smoothed = np.maximum(smoothed, FLOOR)
+    return smoothed / smoothed.sum(axis=1, keepdims=True)
+
+
+def temper(probs: np.ndarray, temperature: float) -> np.ndarray:
+    """Return softmax(log(probs) / temperature), (N, K) float32."""
+    logits = np.log(np.clip(probs, FLOOR, None), dtype=np.float32) / np.float32(temperature)
+    logits -= logits.max(axis=1, keepdims=True)
+    weights = np.exp(logits)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(probs: np.ndarray, given: np.ndarray, **options: object) -> tuple[float, float]:
+    """Return (temperature, evidence) with the highest mean log evidence on a short grid."""
+    fits = [
+        (fit_transition(temper(probs, t), given, **options).evidence, t)  # type: ignore[arg-type]
+        for t in TEMPERATURES
+    ]
+    evidence, temperature = max(fits)
+    return temperature, evidence
+
+
+def prior_evidence(given: np.ndarray, n_classes: int) -> float:
+    """Return the mean log probability of the labels under their own frequencies, nats."""
+    shares = np.bincount(given, minlength=n_classes) / max(len(given), 1)
+    present = shares[shares > 0]
+    return float((present * np.log(present)).sum())
+
+
+def trust_zero_shot(zero_shot: float, probe: float, prior: float) -> tuple[bool, str]:
+    """Return whether zero-shot stays, and the reason in words (methods §16, "Which P").
+
+    Arguments are mean log evidences. A probe is fitted to the given labels, so structured noise flatters
+    it: zero-shot stays unless its gain over the label prior is less than half of the probe's.
+    """
+    gain, other = zero_shot - prior, probe - prior
+    keep = gain >= 0.5 * other
+    verdict = (
+        "the model knows these classes by name"
+        if keep
+        else "the model does not know these classes by name, so a linear probe on its features answers"
+    )
+    return keep, f"{verdict} (evidence gain {gain:.2f} by name, {other:.2f} by probe, in nats)"
