@@ -1,0 +1,146 @@
+// The trail: every card that was shown, the card on screen (the pointer), and the prefetched cards
+// that follow. Pure bookkeeping: no DOM, no network, no clock.
+
+export const PREFETCH = 12;
+export const RESERVE = 5; // prefetched cards that a new ranking leaves alone: what a fast hand needs meanwhile
+const KEPT_BEHIND = 200;
+
+export function createTrail() {
+  let entries = []; // {card, decision}: decision null = undecided
+  let pointer = 0; // index on screen; entries.length = waiting for a card, or the queue is empty
+  let seen = 0; // entries before this index have been on screen
+  let ended = false; // the server had fewer cards than asked for
+  let last = null; // id of the newest decision made in this trail
+
+  const indexOf = (position) => entries.findIndex((entry) => entry.card.position === position);
+  const open = (entry) => entry.decision === null;
+
+  function visit(index) {
+    pointer = index;
+    if (pointer < entries.length) seen = Math.max(seen, pointer + 1);
+    while (pointer > KEPT_BEHIND && !open(entries[0])) {
+      entries.shift();
+      pointer -= 1;
+      seen -= 1;
+    }
+    return current();
+  }
+
+  function current() {
+    return entries[pointer] ?? null;
+  }
+
+  /** To the next undecided card; at the end of the queue back to one that was passed over. */
+  function advance(from = pointer) {
+    for (let i = from + 1; i < entries.length; i += 1) if (open(entries[i])) return visit(i);
+    if (ended) {
+      const passed = entries.findIndex(open);
+      if (passed >= 0) return visit(passed);
+    }
+    return visit(entries.length);
+  }
+
+  /** Appends cards from the queue; returns how many were new. */
+  function add(cards, isEnd) {
+    let added = 0;
+    for (const card of cards) {
+      const at = indexOf(card.position);
+      if (at >= 0) {
+        // The server offers skipped cards again at the end; anything else would be shown twice.
+        if (entries[at].decision?.outcome !== "skip" || at === pointer) continue;
+        entries.splice(at, 1);
+        if (at < pointer) pointer -= 1;
+        if (at < seen) seen -= 1;
+      }
+      entries.push({ card, decision: null });
+      added += 1;
+    }
+    ended = isEnd || (cards.length > 0 && added === 0);
+    if (current()) visit(pointer);
+    else if (ended) advance(entries.length);
+    return added;
+  }
+
+  function insertHere(entry) {
+    entries.splice(pointer, 0, entry);
+    if (pointer < seen) seen += 1;
+  }
+
+  /** Brings a card (fresh from the server) on screen: where it was, or just before the one shown. */
+  function place(card, decision) {
+    let at = indexOf(card.position);
+    if (at >= seen) {
+      entries.splice(at, 1); // it was only prefetched
+      if (at < pointer) pointer -= 1;
+      at = -1;
+    }
+    const entry = { card, decision };
+    if (at >= 0) entries[at] = entry;
+    else insertHere(entry);
+    return visit(at >= 0 ? at : pointer);
+  }
+
+  return {
+    current,
+    add,
+    advance,
+    get ended() { return ended; },
+    get last() { return last; },
+    reopen() { ended = false; },
+    find: (position) => entries[indexOf(position)] ?? null,
+    /** The prefetched cards, next first. */
+    ahead: () => entries.slice(Math.max(seen, pointer + 1)).map((entry) => entry.card),
+    /** Cards around the pointer whose pixels should be at hand: the next ones, then some behind. */
+    near: (behind = 3) => [
+      ...entries.slice(pointer, pointer + 1 + PREFETCH),
+      ...entries.slice(Math.max(0, pointer - behind), pointer).reverse(),
+    ].map((entry) => entry.card),
+    /** How many cards to ask for now. */
+    needs() {
+      if (ended) return 0;
+      return entries.length - Math.max(seen, pointer + 1) < PREFETCH ? PREFETCH : 0;
+    },
+    /** Positions that the queue must not hand out again. */
+    held: (unsaved = []) => [
+      ...new Set([...entries.filter(open).map((entry) => entry.card.position), ...unsaved]),
+    ],
+    /** Records a decision for the card on screen and moves on; returns the next entry or null. */
+    decide(decision) {
+      entries[pointer].decision = decision;
+      last = decision.id;
+      return advance();
+    },
+    back: () => (pointer > 0 ? visit(pointer - 1) : null),
+    forward() {
+      if (pointer >= entries.length) return null;
+      return visit(pointer + 1);
+    },
+    undone: (card) => place(card, card.decision ?? null),
+    /** A decision that came back: its card is decided again and the trail moves on from it. */
+    redone(card) {
+      place(card, card.decision ?? null);
+      last = card.decision?.id ?? last;
+      return advance();
+    },
+    /** The server refused a decision: its card is open again and comes next. True if still here. */
+    refused(position, id) {
+      const at = indexOf(position);
+      if (at < 0 || entries[at].decision?.id !== id) return false;
+      const entry = entries[at];
+      entry.decision = null;
+      if (at === pointer) return true;
+      entries.splice(at, 1);
+      if (at < pointer) pointer -= 1;
+      if (at < seen) seen -= 1;
+      entries.splice(seen, 0, entry);
+      if (pointer === seen) visit(pointer);
+      return true;
+    },
+    /** After a new ranking: forgets prefetched cards beyond the next `keep`; nothing shown moves. */
+    drop(keep = 2) {
+      const first = Math.max(seen, Math.min(pointer + 1, entries.length));
+      entries = entries.slice(0, first + keep);
+      ended = false;
+    },
+  };
+}

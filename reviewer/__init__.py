@@ -1,0 +1,1 @@
+"""The app: workspace, decisions, queue, runs, export and the web interface; no torch."""

@@ -1,0 +1,63 @@
+"""The page: Gradio mounted behind our own routes, and the guard around both."""
+
+import os
+
+# Gradio reads these when it is imported: no telemetry, no look-ups of other machines.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import gradio as gr
+from starlette.types import ASGIApp
+
+from reviewer.assets import asset_path
+from reviewer.desk import Desk
+from reviewer.guard import guarded
+from reviewer.server import create_server
+from reviewer.tabs import data, review, runs
+from reviewer.watch import Watcher
+
+
+def build_page(desk: Desk, watcher: Watcher) -> gr.Blocks:
+    """Return the page: review, runs, data."""
+    hidden = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+    with gr.Blocks(title=f"{desk.workspace.config.name} · Labelsieve", fill_width=True) as page:
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Review", id="review"):
+                review.build()
+            with gr.Tab("Runs", id="runs"), gr.Column(elem_id="runs-pane"):
+                runs.build(desk, watcher)
+            with gr.Tab("Data", id="data") as tab, gr.Column(elem_id="data-pane"):
+                filled = data.build()
+
+        def refresh() -> tuple[str, list[list], list[list]]:
+            return data.refresh(desk)
+
+        # The page is built once and served to every load, so what can change is fetched anew.
+        tab.select(refresh, outputs=list(filled), **hidden)
+        page.load(refresh, outputs=list(filled), **hidden)
+    return page
+
+
+def build_app(desk: Desk, watcher: Watcher) -> ASGIApp:
+    """Return the whole app: our routes first (after the mount they would be 404), Gradio at `/`."""
+    server = create_server(desk, watcher)
+    gr.mount_gradio_app(
+        server,
+        build_page(desk, watcher),
+        path="/",
+        css=(asset_path("web") / "page.css").read_text(encoding="utf-8"),
+        # Fonts of the system: a theme's own would be fetched from elsewhere.
+        theme=gr.themes.Default(
+            primary_hue="teal",
+            font=["system-ui", "sans-serif"],
+            font_mono=["ui-monospace", "monospace"],
+        ),
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        show_error=True,
+    )
+    return guarded(server)

@@ -1,0 +1,59 @@
+"""What the command line does without the web interface."""
+
+import sys
+from pathlib import Path
+
+from engine.artifacts import read_status
+from reviewer import jobs, queries
+from reviewer.desk import Desk
+from reviewer.errors import ReviewerError
+from reviewer.export import COLUMNS
+from reviewer.open_server import fetch_export, find_server, write_whole
+from reviewer.server import export_rows
+from reviewer.store import Store
+from reviewer.workspace import Workspace
+
+
+def export_table(workspace: Workspace, out: Path) -> int:
+    """Write the corrected table to `out`, from the running server where there is one.
+
+    Returns how many columns were appended. `out` appears whole or not at all.
+    """
+    if out.is_dir():
+        raise ReviewerError(f"{out} is a folder; name the file to write.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        running = find_server(workspace)
+        if running is not None:
+            fetch_export(running["url"], out)
+        else:
+            with Store(workspace.database) as store:
+                desk = Desk(workspace, store, "")
+                try:
+                    write_whole(out, export_rows(desk))
+                finally:
+                    desk.close()
+    except OSError as error:
+        raise ReviewerError(f"{out} cannot be written ({error}); choose another place.") from error
+    return len(COLUMNS)
+
+
+def run_detector(workspace: Workspace, detector: str) -> str:
+    """Run a detector to its end, take its scores in, and return a sentence about it."""
+    with Store(workspace.database) as store:
+        samples = queries.read_samples(store.cursor())
+        decisions = queries.read_current_decisions(store.cursor())
+        run_dir = jobs.prepare(workspace, samples, decisions, detector)
+        process = jobs.start(run_dir)
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+        status = read_status(run_dir)
+        if status.state != "done":
+            print(f"See {run_dir / 'log.txt'}.", file=sys.stderr)
+            raise ReviewerError(status.message or f"The run {run_dir.name} ended without a result.")
+        jobs.import_run(run_dir, store)
+        view = jobs.read_run(run_dir)
+        return f"{view.run_id}: {view.n_samples:,} samples in {view.seconds:.1f} s. {view.reason}"

@@ -1,0 +1,101 @@
+"""Pictures for the browser: decoded, scaled and encoded anew, so no byte of a file is served as it is."""
+
+import functools
+import contextlib
+import hashlib
+import io
+import os
+import threading
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from engine.decoding import FORMATS, UnreadableImage, read_picture
+from engine.errors import EngineError
+from engine.manifest import resolve_inside
+
+SIDES = {"card": 1280, "thumb": 160}
+LOSSLESS_SIDE = 256
+
+
+def content_key(image_root: Path, path: str) -> str:
+    """Return a short name for the file's present content (path, size, time of change), for URLs.
+
+    It only names; whether a file may be read is checked where it is read.
+    """
+    try:
+        stat = os.stat(f"{image_root}/{path}")
+        stamp = f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    except (OSError, ValueError):
+        stamp = f"{path}\0missing"
+    return hashlib.blake2b(stamp.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
+def read_size(image_root: Path, path: str, key: str) -> tuple[int, int] | None:
+    """Return (width, height) of the picture as shown, or None where it cannot be read.
+
+    `key` is its `content_key`: a changed file is read again.
+    """
+    try:
+        with Image.open(resolve_inside(image_root, path), formats=FORMATS) as picture:
+            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            width, height = picture.size
+    except Exception:  # a damaged header can raise almost anything; the card says so in its own way
+        return None
+    return (height, width) if turned else (width, height)
+
+
+def render(image_root: Path, path: str, kind: str, cache: Path) -> tuple[bytes, str]:
+    """Return (bytes, media type) of the picture for the card or the strip.
+
+    Small pictures are PNG, so that no pixel is changed; larger ones JPEG, at most 1280 pixels wide or
+    high. A file that cannot be read gives a grey picture that says so. Results are kept under `cache`.
+    """
+    side = SIDES[kind]
+    stored = cache / "pictures" / kind / content_key(image_root, path)
+    for suffix, media_type in ((".png", "image/png"), (".jpg", "image/jpeg")):
+        try:
+            return stored.with_suffix(suffix).read_bytes(), media_type
+        except OSError:
+            continue
+    try:
+        picture = read_picture(resolve_inside(image_root, path), at_least=side)
+    except (EngineError, RuntimeError) as error:
+        return _placeholder(error), "image/png"
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    lossless = max(picture.size) <= LOSSLESS_SIDE
+    buffer = io.BytesIO()
+    if lossless:
+        picture.save(buffer, "PNG")
+    else:
+        picture.save(buffer, "JPEG", quality=90)
+    data = buffer.getvalue()
+    _keep(stored.with_suffix(".png" if lossless else ".jpg"), data)
+    return data, "image/png" if lossless else "image/jpeg"
+
+
+def _keep(path: Path, data: bytes) -> None:
+    # Two requests for one picture must not write into one file.
+    part = path.with_name(f".{path.name}.{threading.get_ident()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError:
+        # A full disk costs speed here, nothing else.
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _placeholder(error: Exception) -> bytes:
+    text = str(error) if isinstance(error, UnreadableImage) else "cannot be read"
+    picture = Image.new("RGB", (480, 360), (128, 128, 128))
+    draw = ImageDraw.Draw(picture)
+    draw.line((190, 120, 290, 220), fill=(60, 60, 60), width=8)
+    draw.line((290, 120, 190, 220), fill=(60, 60, 60), width=8)
+    draw.text((240, 270), "This file cannot be shown:", fill=(20, 20, 20), anchor="mm", font_size=18)
+    draw.text((240, 296), text[:60], fill=(20, 20, 20), anchor="mm", font_size=14)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,73 @@
+"""The data tab: what was imported, what was wrong with it, and the way out."""
+
+import html
+
+import gradio as gr
+
+from reviewer import queries
+from reviewer.desk import Desk
+
+EXPORT = (
+    '<a class="export" href="/export.csv" download>Download the corrected table</a>'
+    "<p>Your table, row for row and byte for byte, with the corrected label and its history appended. "
+    "The same from a terminal: <code>python -m reviewer export WORKSPACE OUT.csv</code></p>"
+)
+
+
+def build() -> tuple[gr.HTML, gr.Dataframe, gr.Dataframe]:
+    """Add the tab to the page that is being built; return what `refresh` fills."""
+    with gr.Row():
+        with gr.Column(scale=1):
+            summary = gr.HTML(elem_id="data-summary")
+            gr.HTML(EXPORT, elem_id="export")
+        with gr.Column(scale=2):
+            classes = gr.Dataframe(
+                headers=["class", "samples", "relabelled away"],
+                datatype=["str", "number", "number"],
+                interactive=False,
+                max_height=260,
+                label="Classes",
+            )
+            report = gr.Dataframe(
+                headers=["found", "row", "file", "problem"],
+                datatype=["str", "str", "str", "str"],
+                interactive=False,
+                max_height=320,
+                label="Import report",
+                elem_id="import-report",
+            )
+    return summary, classes, report
+
+
+def refresh(desk: Desk) -> tuple[str, list[list], list[list]]:
+    """Return the summary as HTML, the class table and the import report."""
+    cursor = desk.store.cursor()
+    classes = [list(row) for row in queries.read_class_counts(cursor)]
+    report = [
+        [stage, "" if fault.source_row is None else str(fault.source_row + 1), fault.path, fault.problem]
+        for stage, fault in queries.read_faults(cursor)
+    ]
+    return _summary(desk, queries.read_fault_count(cursor)), classes, report
+
+
+def _summary(desk: Desk, n_faults: int) -> str:
+    progress = desk.progress()
+    left_out = sum(1 for problem in desk.samples.problems if problem is not None)
+    facts = [
+        ("Workspace", str(desk.workspace.root)),
+        ("Images", str(desk.workspace.image_root)),
+        ("Rows", f"{len(desk.samples):,}" + (f", {left_out:,} cannot be reviewed" if left_out else "")),
+        ("Classes", f"{len(desk.workspace.class_names):,}"),
+        ("Decided", _decided(progress)),
+        ("Import report", f"{n_faults:,} lines" if n_faults else "nothing to report"),
+    ]
+    rows = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in facts)
+    return f"<dl>{rows}</dl>"
+
+
+def _decided(progress: dict) -> str:
+    parts = [f"{progress[word]:,} {word.replace('_', ' ')}" for word in STATUS_WORDS if progress[word]]
+    return f"{progress['decided']:,}" + (f" ({', '.join(parts)})" if parts else "")
+
+
+STATUS_WORDS = ("kept", "relabelled", "ambiguous", "out_of_scope", "bad_image", "skipped")

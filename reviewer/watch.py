@@ -1,0 +1,92 @@
+"""The thread that follows the runs of an open workspace and takes in the results of those that finish."""
+
+import logging
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EngineError
+from reviewer import jobs, queries
+from reviewer.desk import Desk
+
+LOG = logging.getLogger("labelsieve")
+INTERVAL = 0.3  # seconds
+
+
+class Watcher:
+    """Starts runs and imports what they leave; holds nothing that the files do not say."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._children: list[subprocess.Popen] = []
+        self._refused: set[str] = set()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="runs", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop watching. Runs go on; the next start of the app takes their results in."""
+        self._stopping.set()
+        self._thread.join()
+
+    def start(self, detector: str, settings: Mapping[str, Any] | None = None) -> Path:
+        """Prepare a run with the decisions of this moment and start it."""
+        desk = self._desk
+        decisions = queries.read_current_decisions(desk.store.cursor())
+        run_dir = jobs.prepare(desk.workspace, desk.samples, decisions, detector, settings)
+        self._children.append(jobs.start(run_dir))
+        return run_dir
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(INTERVAL):
+            # A finished child stays a zombie until it is asked for.
+            self._children = [child for child in self._children if child.poll() is None]
+            try:
+                self.import_finished()
+            except Exception:
+                LOG.exception("A run could not be taken in.")
+
+    def import_finished(self) -> None:
+        """Take in every finished run that the store does not have, and rank by the newest."""
+        desk = self._desk
+        known = {run.run_id for run in queries.read_runs(desk.store.cursor())}
+        fresh = False
+        for run_dir in reversed(jobs.run_directories(desk.workspace)):
+            if run_dir.name in known | self._refused or not (run_dir / "result.json").exists():
+                continue
+            try:
+                jobs.import_run(run_dir, desk.store)
+                fresh = True
+            except (EngineError, OSError, KeyError, ValueError) as error:
+                self._refused.add(run_dir.name)
+                LOG.warning("The run %s could not be taken in: %s", run_dir.name, error)
+        if fresh:
+            desk.load_runs()
+
+    def ranking_state(self) -> dict[str, Any]:
+        """Return the state of the first ranking, for the card: ready, running, failed or none."""
+        ranking = self._desk.ranking
+        state: dict[str, Any] = {"done": None, "of": None, "version": ranking.version}
+        run = ranking.run.run_id if ranking.run else None
+        if run is not None:
+            return {**state, "state": "ready", "message": "", "run": run}
+        views = [jobs.read_run(d) for d in jobs.run_directories(self._desk.workspace)[:5]]
+        for view in views:
+            if view.status.state in ("running", "prepared", "done"):
+                message = STAGES.get(view.stage, "starting")
+                state |= {"done": view.done, "of": view.of}
+                return {**state, "state": "running", "message": message, "run": view.run_id}
+        for view in views:
+            return {**state, "state": "failed", "message": view.status.message, "run": view.run_id}
+        return {**state, "state": "none", "message": "No run has ranked the samples yet.", "run": None}
+
+
+STAGES = {
+    "model": "loading the model",
+    "pixels": "reading the images",
+    "features": "looking at the images",
+    "detect": "comparing labels",
+    "write": "writing the ranking",
+}
