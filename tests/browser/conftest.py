@@ -1,0 +1,43 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.driver import reviewer, write_digits, write_random_clip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = str(Path(__file__).parent)
+    missing = shutil.which("chromium") is None and not os.environ.get("CI")
+    for item in items:
+        if str(item.path).startswith(here):
+            item.add_marker(pytest.mark.browser)
+            if missing:
+                item.add_marker(pytest.mark.skip(reason="no Chromium on the PATH; apt-get install chromium"))
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, tuple[str, str]]]:
+    """A folder of 400 digits, 20 % of them wrong, and path → (given, true)."""
+    folder = tmp_path_factory.mktemp("digits")
+    return folder, write_digits(folder, count=400)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random_clip(tmp_path_factory.mktemp("clip"))
+
+
+@pytest.fixture(scope="session")
+def ranked(tmp_path_factory: pytest.TempPathFactory, digits: tuple[Path, dict], clip: Path) -> Path:
+    """A workspace of the digits with its first ranking; copied by each test that writes."""
+    workspace = tmp_path_factory.mktemp("ranked") / "digits"
+    reviewer("init", workspace, "--images", digits[0], "--weights", clip)
+    reviewer("triage", workspace)
+    return workspace
+
+
+@pytest.fixture
+def workspace(ranked: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ranked, tmp_path / "digits"))

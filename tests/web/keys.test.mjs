@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { actionOf, CHEAT_SHEET, digitCap, isTextField, KEYCAPS, ownsArrows } from "../../assets/web/keys.js";
+
+const press = (key, more = {}) => actionOf({ key, code: "", ...more });
+
+test("every letter of the design has its action", () => {
+  const expected = { a: "keep", w: "suggestion", m: "ambiguous", o: "out_of_scope", b: "bad_image", s: "skip", z: "undo" };
+  for (const [key, type] of Object.entries(expected)) assert.deepEqual(press(key), { type });
+  assert.deepEqual(press("Backspace"), { type: "undo" });
+  assert.deepEqual(press("ArrowLeft"), { type: "back" });
+  assert.deepEqual(press("ArrowRight"), { type: "forward" });
+});
+
+test("digits 1 to 9 and 0 are the ten likeliest in order", () => {
+  assert.deepEqual([..."1234567890"].map((key) => press(key).index), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(Array.from({ length: 11 }, (_, i) => digitCap(i)), [..."1234567890", ""]);
+});
+
+test("nothing else is bound: Space, Enter, Tab, Escape, V, other letters", () => {
+  for (const key of [" ", "Enter", "Tab", "Escape", "v", "x", "F5", "ArrowUp", "ArrowDown", "Delete"]) assert.equal(press(key), null, key);
+});
+
+test("modifiers, auto-repeat and composition are ignored", () => {
+  for (const more of [{ ctrlKey: true }, { metaKey: true }, { altKey: true }, { repeat: true }, { isComposing: true }]) {
+    for (const key of ["a", "1", "Backspace", "?", "/"]) assert.equal(press(key, more), null);
+  }
+});
+
+test("Shift is allowed for redo, the slash and the question mark only", () => {
+  assert.deepEqual(press("Z", { shiftKey: true }), { type: "redo" });
+  assert.deepEqual(press("z", { shiftKey: true }), { type: "redo" }); // with CapsLock
+  assert.deepEqual(press("?", { shiftKey: true }), { type: "help" });
+  assert.deepEqual(press("/", { shiftKey: true, code: "Digit7" }), { type: "search" }); // German layout
+  for (const key of ["A", "W", "S", "Backspace", "ArrowLeft", "!"]) assert.equal(press(key, { shiftKey: true, code: "Digit1" }), null, key);
+});
+
+test("CapsLock changes nothing", () => assert.deepEqual(press("A"), { type: "keep" }));
+
+test("layouts: QWERTZ follows the letter, Cyrillic and AZERTY digits follow the place", () => {
+  assert.deepEqual(press("z", { code: "KeyY" }), { type: "undo" });
+  assert.equal(press("y", { code: "KeyZ" }), null);
+  assert.deepEqual(press("ф", { code: "KeyA" }), { type: "keep" });
+  assert.deepEqual(press("&", { code: "Digit1" }), { type: "digit", index: 0 });
+  assert.deepEqual(press("à", { code: "Digit0" }), { type: "digit", index: 9 });
+  assert.deepEqual(press("1", { code: "Digit1", shiftKey: true }), { type: "digit", index: 0 });
+});
+
+test("text fields are left alone, buttons and sliders are not", () => {
+  const node = (tagName, more = {}, role = null) => ({ tagName, getAttribute: () => role, ...more });
+  assert.ok(isTextField(node("INPUT", { type: "text" })));
+  assert.ok(isTextField(node("INPUT", { type: "number" })));
+  assert.ok(isTextField(node("textarea")));
+  assert.ok(isTextField(node("DIV", { isContentEditable: true })));
+  assert.ok(isTextField(node("DIV", {}, "combobox")));
+  for (const type of ["range", "checkbox", "button", "radio"]) assert.ok(!isTextField(node("INPUT", { type })), type);
+  assert.ok(!isTextField(node("BUTTON")));
+  assert.ok(!isTextField(null));
+  assert.ok(ownsArrows(node("BUTTON", {}, "tab")) && ownsArrows(node("INPUT", { type: "range" })) && !ownsArrows(node("BUTTON")));
+});
+
+test("the cheat sheet names every bound key", () => {
+  const shown = CHEAT_SHEET.flatMap(([, rows]) => rows.flatMap(([keys]) => keys)).join(" ").replace("⇧ Z", "⇧Z");
+  for (const cap of Object.values(KEYCAPS)) assert.ok(shown.includes(cap), cap);
+});
