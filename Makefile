@@ -5,13 +5,20 @@ WORKSPACE ?=
 
 .PHONY: run test check lint slow clean
 
+# The stamp is touched last: an install that broke off is done again. A venv without pip is what Debian
+# leaves when python3-venv is missing.
 .venv/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-run: .venv/installed ## open the app on WORKSPACE=folder
-	$(BIN)/python -m reviewer $(WORKSPACE)
+ifeq ($(strip $(WORKSPACE)),)
+run: ## open the app on WORKSPACE=folder
+	@echo "Name the workspace: make run WORKSPACE=folder (python -m reviewer init makes one)." >&2; exit 1
+else
+run: .venv/installed
+	$(BIN)/python -m reviewer "$(WORKSPACE)"
+endif
 
 test: .venv/installed ## all tests that run offline on a CPU in minutes
 	$(BIN)/python -m pytest

@@ -11,8 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.config import BackboneConfig
 from engine.errors import EngineError
 from engine.progress import Report
+
+STANDARD = BackboneConfig()
 
 app = typer.Typer(
     name="python -m engine",
@@ -129,8 +132,8 @@ def doctor(
 
 @app.command()
 def fetch(
-    model: Annotated[str, typer.Option(help="open_clip model name, such as ViT-B-16-quickgelu")],
-    weights: Annotated[str, typer.Option(help="open_clip weights tag, such as openai")],
+    model: Annotated[str, typer.Option(help="open_clip model name")] = STANDARD.model,
+    weights: Annotated[str, typer.Option(help="open_clip weights tag")] = STANDARD.weights,
 ) -> None:
     """Download open_clip weights into the usual cache; the only command that uses a network."""
     from engine.clip.weights import fetch_weights  # noqa: PLC0415 - torch and open_clip, seconds

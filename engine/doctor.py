@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.config import BackboneConfig
@@ -81,8 +82,11 @@ def _devices() -> Finding:
 def _weights(weights: str | None, model: str | None) -> Iterator[Finding]:
     from engine.clip.weights import cached_tags, find_weights  # noqa: PLC0415 - torch and open_clip
 
-    cached = sorted({f"{file} ({name}, {tag})" for name, tag, file in cached_tags()})
-    yield Finding(subject="weights in the cache", found="; ".join(cached) or "none")
+    cached: dict[Path, list[str]] = {}
+    for name, tag, file in cached_tags():
+        cached.setdefault(file, []).append(f"{name} {tag}")
+    found = [f"{file} ({', '.join(sorted(set(names)))})" for file, names in sorted(cached.items())]
+    yield Finding(subject="weights in the cache", found="; ".join(found) or "none")
     standard = BackboneConfig()
     asked = BackboneConfig(model=model or standard.model, weights=weights or standard.weights)
     subject = f"weights {asked.weights}"

@@ -170,8 +170,11 @@ def resolve_inside(root: Path, relative: str) -> Path:
     """
     if "\0" in relative:
         raise EngineError(f"{relative!r} holds a zero byte; no file is named so.")
-    base = root.resolve()
-    path = (base / relative).resolve()
+    try:
+        base = root.resolve()
+        path = (base / relative).resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise EngineError(f"{relative!r} cannot be followed ({error}); mend the link.") from error
     if not path.is_relative_to(base):
         raise EngineError(f"{relative!r} leads outside the image folder; only files in it are read.")
     return path

@@ -127,7 +127,7 @@ def export(
 def login_name() -> str:
     """Return the name under which decisions are recorded when none is given."""
     try:
-        return getpass.getuser()
+        return getpass.getuser().encode("utf-8", "replace").decode("utf-8")
     except (OSError, KeyError, ImportError):
         return "annotator"
 

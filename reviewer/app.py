@@ -8,6 +8,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import gradio as gr
+from gradio.themes import Default
 from starlette.types import ASGIApp
 
 from reviewer.assets import asset_path
@@ -48,7 +49,7 @@ def build_app(desk: Desk, watcher: Watcher) -> ASGIApp:
         path="/",
         css=(asset_path("web") / "page.css").read_text(encoding="utf-8"),
         # Fonts of the system: a theme's own would be fetched from elsewhere.
-        theme=gr.themes.Default(
+        theme=Default(
             primary_hue="teal",
             font=["system-ui", "sans-serif"],
             font_mono=["ui-monospace", "monospace"],

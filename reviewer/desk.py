@@ -2,10 +2,11 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from zipfile import BadZipFile
 
+from engine.errors import EngineError
 from reviewer import queries
 from reviewer.cards import card_json, decision_json
 from reviewer.decisions import STATUSES, Decision, Outcome, check_outcome
@@ -28,20 +29,22 @@ class Desk:
         self.store = store
         self.annotator = annotator
         self.samples = queries.read_samples(store.cursor())
+        self._n_reviewable = sum(1 for problem in self.samples.problems if problem is None)
         self._lock = threading.RLock()
         self._decisions: dict[int, Decision] = queries.read_current_decisions(store.cursor())
         self._runs: list[RunArrays] = []
         self._ranking: Ranking = rank(self.samples, None, {}, 0)
         self._threshold = float(queries.read_setting(store.cursor(), "threshold", "0.5"))
         self._changed = threading.Event()
-        self._closing = False
+        self._closing = threading.Event()
+        self._ranking_lock = threading.Lock()
         self.load_runs()
         self._learner = threading.Thread(target=self._learn, name="rerank", daemon=True)
         self._learner.start()
 
     def close(self) -> None:
         """Stop learning; decisions are on disk already."""
-        self._closing = True
+        self._closing.set()
         self._changed.set()
         self._learner.join()
 
@@ -92,7 +95,7 @@ class Desk:
         for decision in decisions:
             counts[STATUSES[decision.outcome]] += 1
         return {
-            "samples": len(self.samples),
+            "samples": self._n_reviewable,
             "decided": len(settled),
             "flagged": left + found,
             "flagged_left": left,
@@ -145,7 +148,7 @@ class Desk:
                 f"The decision is about {entry['sample_id']!r}, but this workspace has another sample there; "
                 "reload the page."
             )
-        given = self.samples.given_labels[position]
+        given = str(self.samples.given_labels[position])
         outcome, labels = check_outcome(
             entry["outcome"], entry.get("labels") or (), given, self.workspace.class_names
         )
@@ -194,7 +197,7 @@ class Desk:
             scores = queries.read_scores(self.store.cursor(), run.run_id)
             try:
                 arrays = load_run(directory, scores, self.samples)
-            except (OSError, KeyError, ValueError, ReviewerError):
+            except (OSError, EOFError, KeyError, ValueError, EngineError, BadZipFile):
                 # Its scores are safe in the store; without its arrays it cannot order the queue.
                 LOG.warning("The arrays of run %s are gone.", run.run_id)
                 continue
@@ -203,21 +206,19 @@ class Desk:
         self._rerank()
 
     def _rerank(self) -> None:
-        with self._lock:
-            run, decisions = (self._runs[-1] if self._runs else None), self._decisions
-            version = self._ranking.version + 1
-        ranking = rank(self.samples, run, decisions, version)
-        with self._lock:
-            if ranking.version > self._ranking.version:
-                self._ranking = ranking
+        # One at a time: two that began together would share a version, and the newer one could be lost.
+        with self._ranking_lock:
+            with self._lock:
+                run, decisions = (self._runs[-1] if self._runs else None), self._decisions
+            self._ranking = rank(self.samples, run, decisions, self._ranking.version + 1)
 
     def _learn(self) -> None:
         while True:
             self._changed.wait()
-            if self._closing:
-                return
-            time.sleep(RERANK_PAUSE)
+            # Cleared before the pause: what comes during it, the word to close included, is not lost.
             self._changed.clear()
+            if self._closing.wait(RERANK_PAUSE):
+                return
             try:
                 self._rerank()
             except Exception:

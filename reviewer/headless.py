@@ -40,6 +40,12 @@ def export_table(workspace: Workspace, out: Path) -> int:
 
 def run_detector(workspace: Workspace, detector: str) -> str:
     """Run a detector to its end, take its scores in, and return a sentence about it."""
+    running = find_server(workspace)
+    if running is not None:
+        raise ReviewerError(
+            f"{workspace.root} is open at {running['url']} (process {running['pid']}); start the run in its "
+            "runs tab, or stop the app first."
+        )
     with Store(workspace.database) as store:
         samples = queries.read_samples(store.cursor())
         decisions = queries.read_current_decisions(store.cursor())

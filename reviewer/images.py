@@ -1,7 +1,7 @@
 """Pictures for the browser: decoded, scaled and encoded anew, so no byte of a file is served as it is."""
 
-import functools
 import contextlib
+import functools
 import hashlib
 import io
 import os

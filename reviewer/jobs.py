@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -125,7 +126,9 @@ def start(run_dir: Path) -> subprocess.Popen:
     """Start the run in a process of its own, which outlives this one."""
     # -P and a directory of ours: a stray torch.py beside somebody's images must never be imported.
     home = str(Path(engine.__file__).resolve().parent.parent)
-    paths = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    # A relative entry, the empty one too, would mean another folder there than it means here.
+    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    paths = os.pathsep.join([home, *filter(os.path.isabs, inherited)])
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
     with (run_dir / "log.txt").open("ab") as log:
         return subprocess.Popen(
@@ -142,7 +145,8 @@ def start(run_dir: Path) -> subprocess.Popen:
 def stop(run_dir: Path) -> None:
     """Ask the process of a run to stop; raises ReviewerError when none is at work."""
     stamp = read_json(run_dir / "lock")
-    if stamp is None or not is_alive(stamp):
+    # A process number of another machine names somebody else's process here.
+    if stamp is None or not is_alive(stamp) or stamp["host"] != socket.gethostname():
         raise ReviewerError(f"The run {run_dir.name} is not running; there is nothing to stop.")
     with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
         os.kill(int(stamp["pid"]), signal.SIGTERM)

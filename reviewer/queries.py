@@ -63,7 +63,7 @@ def read_samples(cursor: Cursor) -> Samples:
         "SELECT sample_id, path, given_label, problem FROM samples ORDER BY position"
     ).fetchnumpy()
     problems = np.asarray(columns["problem"], dtype=object)
-    problems[np.ma.getmaskarray(columns["problem"])] = None  # NULL
+    problems[np.ma.getmaskarray(np.asanyarray(columns["problem"]))] = None  # NULL
     return Samples(
         sample_ids=np.asarray(columns["sample_id"], dtype=object),
         paths=np.asarray(columns["path"], dtype=object),

@@ -7,7 +7,6 @@ import uvicorn
 
 from reviewer.desk import Desk
 from reviewer.errors import ReviewerError
-from reviewer.jobs import run_directories
 from reviewer.open_server import forget_server, note_server
 from reviewer.store import Store
 from reviewer.watch import Watcher
@@ -25,9 +24,8 @@ def serve(
         desk = Desk(workspace, store, annotator)
         watcher = Watcher(desk)
         try:
-            if not run_directories(workspace):
-                # The first ranking needs the model; it loads while the page does.
-                watcher.start("transition")
+            # The first ranking needs the model; it loads while the page does.
+            watcher.start_first()
             from reviewer.app import build_app
 
             config = uvicorn.Config(build_app(desk, watcher), log_level="warning", access_log=False)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from engine.errors import EngineError
 from reviewer import queries
@@ -37,6 +37,12 @@ class DecisionBody(BaseModel):
     run: str | None = Field(None, max_length=200)
     p_clean: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
     suggested: str | None = None
+
+    @field_validator("suggested", "run")
+    @classmethod
+    def _writable(cls, value: str | None) -> str | None:
+        # JSON can hold half a surrogate pair, which no database can; UnicodeEncodeError is a ValueError.
+        return value if value is None else value.encode("utf-8").decode("utf-8")
 
 
 class DecisionsBody(BaseModel):
@@ -90,7 +96,7 @@ def _add_review_routes(server: FastAPI, desk: Desk, watcher: Watcher) -> None:
     @server.get("/api/cards")
     def cards(
         count: Annotated[int, Query(ge=1, le=50)] = 8,
-        held: Annotated[str, Query(pattern=r"^[0-9,]*$", max_length=20000)] = "",
+        held: Annotated[str, Query(pattern=r"^[0-9]{0,9}(,[0-9]{0,9})*$", max_length=20000)] = "",
     ) -> JSONResponse:
         positions = [int(part) for part in held.split(",") if part]
         return answer(cards=desk.cards(count, positions), ranking=watcher.ranking_state())

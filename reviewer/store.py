@@ -61,12 +61,11 @@ class Store:
         answer for. All or none of the new ones are written.
         """
         with self._lock:
-            known = set(self._targets)
-            fresh = []
+            named: dict[str, Decision] = {}
             for decision in decisions:
-                if decision.event_id not in known:
-                    known.add(decision.event_id)
-                    fresh.append(decision)
+                if decision.event_id not in self._targets:
+                    named.setdefault(decision.event_id, decision)
+            fresh = list(named.values())
             events = [_event(decision) for decision in fresh]
             self._append([(event, decision) for event, decision in zip(events, fresh, strict=True)])
         return [decision.event_id for decision in fresh]
@@ -86,6 +85,7 @@ class Store:
             find = undo_target if kind is Kind.UNDO else redo_target
             target = find(self._events, annotator)
             if target is None:
+                self._targets[event_id] = None  # a late retry must not take back what came since
                 return None
             row = self._connection.execute(
                 "SELECT position, given_label FROM events WHERE event_id = ?", [target]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.errors import EngineError
 from reviewer import jobs, queries
 from reviewer.desk import Desk
 
@@ -39,6 +38,14 @@ class Watcher:
         self._children.append(jobs.start(run_dir))
         return run_dir
 
+    def start_first(self) -> None:
+        """Start the instant ranking where no run has ranked the samples, is about to, or was stopped."""
+        views = [jobs.read_run(d) for d in jobs.run_directories(self._desk.workspace)]
+        if any(view.status.state in ("done", "running") for view in views):
+            return
+        if not views or views[0].status.state != "stopped":
+            self.start("transition")
+
     def _watch(self) -> None:
         while not self._stopping.wait(INTERVAL):
             # A finished child stays a zombie until it is asked for.
@@ -59,7 +66,7 @@ class Watcher:
             try:
                 jobs.import_run(run_dir, desk.store)
                 fresh = True
-            except (EngineError, OSError, KeyError, ValueError) as error:
+            except Exception as error:  # a torn archive, a full disk: said once, not three times a second
                 self._refused.add(run_dir.name)
                 LOG.warning("The run %s could not be taken in: %s", run_dir.name, error)
         if fresh:
@@ -74,12 +81,15 @@ class Watcher:
             return {**state, "state": "ready", "message": "", "run": run}
         views = [jobs.read_run(d) for d in jobs.run_directories(self._desk.workspace)[:5]]
         for view in views:
-            if view.status.state in ("running", "prepared", "done"):
+            if view.status.state in ("running", "done") and view.run_id not in self._refused:
                 message = STAGES.get(view.stage, "starting")
                 state |= {"done": view.done, "of": view.of}
                 return {**state, "state": "running", "message": message, "run": view.run_id}
+        if self._children:
+            return {**state, "state": "running", "message": "starting", "run": None}
         for view in views:
-            return {**state, "state": "failed", "message": view.status.message, "run": view.run_id}
+            message = view.status.message or f"The run {view.run_id} left no result; start another."
+            return {**state, "state": "failed", "message": message, "run": view.run_id}
         return {**state, "state": "none", "message": "No run has ranked the samples yet.", "run": None}
 
 

@@ -3,7 +3,7 @@
 source.csv      the table as it came, never edited
 workspace.toml  image folder, classes with their prompts, columns, backbone
 review.duckdb   samples, decisions, scores
-cache/ runs/ exports/
+cache/ runs/
 """
 
 import os
@@ -18,11 +18,13 @@ import tomli_w
 from pydantic import Field
 
 from engine.config import BackboneConfig, ClassConfig, Settings, parse
+from engine.errors import EngineError
 from reviewer.errors import ReviewerError
 from reviewer.sources import Source, read_folder, read_labels
 from reviewer.store import Store
 
 FILE = "workspace.toml"
+FOLDERS = ("cache", "runs")
 
 
 class ColumnConfig(Settings):
@@ -119,7 +121,7 @@ def create_workspace(
     )
     part = root.with_name(f".{root.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        for folder in ("cache", "runs", "exports"):
+        for folder in FOLDERS:
             (part / folder).mkdir(parents=True)
         (part / "source.csv").write_bytes(source.data)
         (part / FILE).write_text(tomli_w.dumps(config.model_dump(mode="json")), encoding="utf-8")
@@ -161,9 +163,14 @@ def open_workspace(root: Path) -> Workspace:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReviewerError(f"{root / FILE} is not valid TOML ({error}); correct that line.") from error
-    config = parse(WorkspaceConfig, values, "workspace")
-    for folder in ("cache", "runs", "exports"):
-        (root / folder).mkdir(exist_ok=True)
+    try:
+        config = parse(WorkspaceConfig, values, "workspace")
+        for folder in FOLDERS:
+            (root / folder).mkdir(exist_ok=True)
+    except EngineError as error:
+        raise ReviewerError(f"{root / FILE}: {error}") from error
+    except OSError as error:
+        raise ReviewerError(f"{root} cannot be written ({error}); grant access or copy it.") from error
     return Workspace(root=root, config=config, image_root=_image_root(root, config))
 
 

@@ -18,10 +18,16 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_CLIP = ROOT.parent / "shared" / "models" / "small-natural-clip"
 CIFAR = ROOT.parent / "shared" / "data" / "cifar10n-5k.npz"
-CHROMIUM_FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+CHROMIUM_FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 

@@ -2,11 +2,15 @@
 
 import difflib
 import json
+import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import open_clip
 from huggingface_hub import constants, try_to_load_from_cache
@@ -172,9 +176,25 @@ def cached_tags() -> Iterator[tuple[str, str, Path]]:
             yield model, tag, file
 
 
+def _check_network(tag: str) -> None:
+    """Raise EngineError where there is no way out: the hub's own retries would take a minute to say so."""
+    if getproxies():
+        return  # the way out is the proxy's, and not ours to try
+    host = urlsplit(constants.ENDPOINT).hostname or ""
+    try:
+        socket.create_connection((host, 443), timeout=10).close()
+    except OSError as error:
+        raise EngineError(
+            f"The weights {tag!r} could not be fetched: {host} cannot be reached ({error}); run this where "
+            "there is a network and copy the cache."
+        ) from error
+
+
 def fetch_weights(model: str, tag: str) -> Path:
     """Download a tag into the usual cache with open_clip's own download, and return the file."""
     entry = find_tag(model, tag)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    _check_network(tag)
     try:
         return Path(pretrained.download_pretrained(dict(entry)))
     except Exception as error:  # the hub, requests, the system and open_clip each raise their own

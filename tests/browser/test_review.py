@@ -188,8 +188,15 @@ def test_sixty_decisions_at_25_per_second_all_land_on_the_right_sample(
         timings = sorted(page.evaluate("window.__labelsieve_timings"), key=lambda timing: timing["key_time"])
         acted = [timing["position"] for timing in timings]
         assert len(set(acted)) == 60
-        # A key that went down while the next card was still on its way waits for it (null).
-        assert [at for at, shown in zip(acted, seen, strict=True) if shown not in (None, str(at))] == []
+        # Every key that went down while nothing was owed acted on the card that was on the screen then;
+        # one that went down while the next card was on its way waited for its turn.
+        calm = [
+            number
+            for number in range(60)
+            if all(timing["painted_time"] <= timings[number]["key_time"] for timing in timings[:number])
+        ]
+        assert calm
+        assert [(acted[n], int(seen[n])) for n in calm if seen[n] != str(acted[n])] == []
         assert noise == []
     rows = exported(workspace, tmp_path / "out.csv")
     assert [at for at, row in enumerate(rows) if row["status"] != "unreviewed"] == sorted(acted)
@@ -246,7 +253,7 @@ def test_typing_in_a_field_decides_nothing_and_escape_leaves_it(ranked_server: S
 
 
 @pytest.fixture(scope="module")
-def ranked_server(ranked: Path, tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
+def ranked_server(ranked: Path, tmp_path_factory: pytest.TempPathFactory):
     import shutil
 
     copy = Path(shutil.copytree(ranked, tmp_path_factory.mktemp("shown") / "digits"))

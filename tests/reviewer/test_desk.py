@@ -112,7 +112,7 @@ def test_a_sample_with_a_problem_cannot_be_decided_or_seen(workspace: Workspace)
 def test_the_counts_follow_the_decisions(desk: Desk):
     before = desk.progress()
     assert (before["samples"], before["decided"], before["flagged"]) == (40, 0, before["flagged_left"])
-    assert before["flagged"] >= 5
+    assert before["flagged"] >= 4
     cards = desk.cards(3, [])
     outcomes = ["keep", "bad_image", "skip"]
     made = [entry(desk, c["position"], o, p_clean=c["p_clean"]) for c, o in zip(cards, outcomes, strict=True)]
@@ -132,7 +132,7 @@ def test_the_ranking_learns_from_decisions(desk: Desk):
     assert eventually(lambda: desk.ranking.version > version)
     assert desk.ranking.p_clean[card["position"]] == 1.0
     desk.undo("undo-0001", "ada")
-    assert eventually(lambda: desk.ranking.p_clean[card["position"]] < 0.5)
+    assert eventually(lambda: bool(desk.ranking.p_clean[card["position"]] < 0.5))
 
 
 def test_everything_is_there_again_after_a_restart(workspace: Workspace):
@@ -197,9 +197,9 @@ def test_a_run_that_comes_in_while_decisions_are_made_orders_the_queue(workspace
             run_dir = finish_run(prepare(workspace, desk.store))
             jobs.import_run(run_dir, desk.store)
             desk.load_runs()
-            assert eventually(
-                lambda: desk.ranking.run is not None and desk.ranking.run.run_id == run_dir.name
-            )
+            active = desk.ranking.run
+            assert active is not None
+            assert active.run_id == run_dir.name
 
 
 def test_the_newer_of_two_rankings_wins_although_the_older_one_is_done_first(
@@ -236,7 +236,7 @@ def test_the_newer_of_two_rankings_wins_although_the_older_one_is_done_first(
 
 def test_the_export_of_a_desk_has_what_was_decided(desk: Desk):
     position = desk.cards(1, [])[0]["position"]
-    desk.record([entry(desk, position, "relabel", (true_class(desk.samples.paths[position]),))], "ada")
+    desk.record([entry(desk, position, "relabel", (true_class(str(desk.samples.paths[position])),))], "ada")
     lines = b"".join(export_rows(desk)).decode().splitlines()
     source = (desk.workspace.root / "source.csv").read_text().splitlines()
     assert lines[0] == source[0] + "," + ",".join(COLUMNS)

@@ -58,7 +58,8 @@ def test_a_turned_photograph_stands_upright(root: Path, tmp_path: Path, orientat
     upright = Image.new("RGB", (80, 40), (0, 0, 255))
     upright.paste((255, 0, 0), (0, 0, 40, 20))  # red at the top left
     turns = {
-        1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+        1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }  # fmt: skip

@@ -31,10 +31,19 @@ def run(positions: list[int] | None = None, wrong: tuple[int, ...] = (5, 2)) -> 
     row_at = np.full(N, -1, dtype=np.int64)
     row_at[at] = np.arange(len(at))
     return RunArrays(
-        run_id="r", detector="knn", class_names=NAMES, alpha=0.3, positions=at, row_at=row_at, given=GIVEN[at],
-        probs=probs, p_clean=np.full(len(at), 0.5, dtype=np.float32), suggested=np.asarray(["a"] * len(at)),
-        neighbours=Neighbours(rows=np.zeros((len(at), 0)), similarities=np.zeros((len(at), 0))), reason="",
-    )  # fmt: skip
+        run_id="r",
+        detector="knn",
+        class_names=NAMES,
+        alpha=0.3,
+        positions=at,
+        row_at=row_at,
+        given=GIVEN[at],
+        probs=probs,
+        p_clean=np.full(len(at), 0.5, dtype=np.float32),
+        suggested=np.asarray(["a"] * len(at)),
+        neighbours=Neighbours(rows=np.zeros((len(at), 0)), similarities=np.zeros((len(at), 0))),
+        reason="",
+    )
 
 
 def decided(position: int, outcome: Outcome, labels: tuple[str, ...] = ()) -> dict[int, Decision]:

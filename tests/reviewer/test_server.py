@@ -231,7 +231,11 @@ def test_a_request_that_is_not_understood_gets_one_sentence(client: TestClient, 
 def test_a_field_out_of_its_range_is_said_and_nothing_is_written(
     client: TestClient, desk: Desk, values: dict[str, Any]
 ):
-    answer = client.post("/api/decisions", content=json.dumps(body(desk, **values)), headers=JSON)
+    answer = client.post(
+        "/api/decisions",
+        content=json.dumps({"decisions": [body(desk)["decisions"][0] | values]}),
+        headers=JSON,
+    )
     assert answer.status_code == 422
     assert answer.json()["error"].startswith("The request is not understood: ")
     assert desk.progress()["decided"] == 0

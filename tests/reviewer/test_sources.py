@@ -1,6 +1,7 @@
 import os
 import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_a_pipe_with_the_name_of_an_image_is_left_out(images: Path):
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_composed_and_decomposed_accents_name_one_file(images: Path, form: str):
+def test_composed_and_decomposed_accents_name_one_file(images: Path, form: Literal["NFC", "NFD"]):
     draw(images / unicodedata.normalize("NFC" if form == "NFD" else "NFD", "cat/é.png"))
     sample = first(images, unicodedata.normalize(form, "cat/é.png"))
     assert sample.problem is None

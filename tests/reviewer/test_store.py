@@ -63,7 +63,7 @@ def scores(*ids: str, p_clean: float = 0.5) -> Scores:
 # -- decisions --
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_folding_the_events_in_python_equals_the_view(path: Path, seed: int):
     rng = random.Random(seed)
     events: list[Event] = []
@@ -102,19 +102,16 @@ def test_a_decision_is_read_back_as_it_was_written(filled: Store):
 
 def test_sending_a_decision_again_changes_nothing(filled: Store):
     assert filled.record([decision("d1", 0)]) == ["d1"]
-    assert filled.record([decision("d1", 5, Outcome.SKIP), decision("d2", 1), decision("d2", 2)]) == [
-        "d1",
-        "d2",
-        "d2",
-    ]
-    assert holding(filled) == {0: "d1", 1: "d2"}
-    assert count_events(filled) == 2
+    again = [decision("d1", 5, Outcome.SKIP), decision("d2", 1), decision("d3", 2), decision("d2", 2)]
+    assert filled.record(again) == ["d2", "d3"]
+    assert holding(filled) == {0: "d1", 1: "d2", 2: "d3"}
+    assert count_events(filled) == 3
 
 
 def test_a_retry_of_an_undone_decision_stays_undone(filled: Store):
     filled.record([decision("d1", 0)])
     filled.undo("ada", "u1")
-    assert filled.record([decision("d1", 0)]) == ["d1"]
+    assert filled.record([decision("d1", 0)]) == []
     assert holding(filled) == {}
 
 
