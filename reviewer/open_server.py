@@ -15,7 +15,8 @@ FILE = "server.json"
 
 def note_server(workspace: Workspace, url: str) -> None:
     """Leave word that this process serves the workspace at `url`."""
-    write_json(workspace.root / FILE, {**process_stamp(), "url": url})
+    note = {**process_stamp(), "url": url, "workspace": str(workspace.root.resolve())}
+    write_json(workspace.root / FILE, note)
 
 
 def forget_server(workspace: Workspace) -> None:
@@ -28,6 +29,8 @@ def find_server(workspace: Workspace) -> dict[str, Any] | None:
     stamp = read_json(workspace.root / FILE)
     if not isinstance(stamp, dict) or "url" not in stamp:
         return None
+    if stamp.get("workspace") != str(workspace.root.resolve()):
+        return None  # a copy of an open workspace is not open
     # The address is a loopback one: what another machine or container left behind cannot be reached here.
     return stamp if stamp.get("host") == socket.gethostname() and is_alive(stamp) else None
 

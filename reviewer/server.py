@@ -109,7 +109,7 @@ def _add_review_routes(server: FastAPI, desk: Desk, watcher: Watcher) -> None:
     def decide(body: DecisionsBody) -> JSONResponse:
         entries = [entry.model_dump() for entry in body.decisions]
         saved, refused = desk.record(entries, desk.annotator)
-        return answer(saved=saved, refused=refused)
+        return answer(saved=saved, refused=refused, ranking=watcher.ranking_state())
 
     @server.post("/api/undo")
     def undo(body: TurnBody) -> JSONResponse:

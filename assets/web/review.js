@@ -222,7 +222,7 @@ const given = isolate(shown.given.name);
       post: (decisions) => calls.post("/api/decisions", { decisions }),
       storage: localStore(), workspaceId: session.workspace_id, tab: uuid(), uuid,
       onChange: (next) => { if (!signal.aborted) header.saving(next); },
-      onReply: (reply) => { header.lost(false); flow?.hear({ progress: reply.progress }); },
+      onReply: (reply) => { header.lost(false); flow?.hear(reply); },
       onRefused: (entry, error) => {
         header.refused(`Not recorded for ${entry.sample_id}: ${error}`);
         if (trail.refused(entry.position, entry.id)) flow?.look();

@@ -2,6 +2,7 @@
 // that follow. Pure bookkeeping: no DOM, no network, no clock.
 
 export const PREFETCH = 12;
+const BATCH = 4; // fewer cards than that are not worth a request
 export const RESERVE = 5; // prefetched cards that a new ranking leaves alone: what a fast hand needs meanwhile
 const KEPT_BEHIND = 200;
 
@@ -97,8 +98,8 @@ export function createTrail() {
     ].map((entry) => entry.card),
     /** How many cards to ask for now. */
     needs() {
-      if (ended) return 0;
-      return entries.length - Math.max(seen, pointer + 1) < PREFETCH ? PREFETCH : 0;
+      const ahead = Math.max(0, entries.length - Math.max(seen, pointer + 1));
+      return ended || ahead > PREFETCH - BATCH ? 0 : PREFETCH - ahead;
     },
     /** Positions that the queue must not hand out again. */
     held: (unsaved = []) => [

@@ -62,6 +62,7 @@ def test_a_run_is_started_followed_and_orders_the_cards_also_after_a_reload(work
         row.get_by_text("orders the cards").wait_for(timeout=90_000)
         assert server.session()["ranking"]["run"].endswith("-knn")
         open_tab(page, "Review")
+        page.locator("#labelsieve-review").wait_for()
         for _ in range(14):  # past the cards that were fetched before
             page.keyboard.press("s")
         page.locator(".ls-run", has_text="knn").wait_for()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.artifacts import process_stamp, write_json
+from engine.artifacts import process_stamp, read_json, write_json
 from reviewer.errors import ReviewerError
 from reviewer.export import COLUMNS
 from reviewer.headless import export_table
@@ -16,6 +16,11 @@ from reviewer.open_server import fetch_export, find_server, forget_server, note_
 from reviewer.workspace import Workspace
 
 URL = "http://127.0.0.1:1"
+
+
+def rewrite(workspace: Workspace, change: dict) -> None:
+    note = workspace.root / "server.json"
+    write_json(note, {**read_json(note), **change})
 
 
 def test_a_living_server_is_found_until_it_says_goodbye(workspace: Workspace):
@@ -31,7 +36,8 @@ def test_a_living_server_is_found_until_it_says_goodbye(workspace: Workspace):
 
 def test_a_server_that_was_killed_is_not_found(workspace: Workspace):
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    write_json(workspace.root / "server.json", {**process_stamp(process.pid), "url": URL})
+    note_server(workspace, URL)
+    rewrite(workspace, process_stamp(process.pid))
     assert find_server(workspace) is not None
     process.kill()
     process.communicate()
@@ -39,10 +45,18 @@ def test_a_server_that_was_killed_is_not_found(workspace: Workspace):
 
 
 @pytest.mark.parametrize(
-    "change", [{"started": 1.0}, {"pid": 2**22 + 5}, {"host": "another-container"}, {"pid": "x"}]
+    "change",
+    [
+        {"started": 1.0},
+        {"pid": 2**22 + 5},
+        {"host": "another-container"},
+        {"pid": "x"},
+        {"workspace": "/somewhere/else"},  # the folder is a copy of one that is open
+    ],
 )
 def test_a_stamp_of_somebody_else_is_not_ours(workspace: Workspace, change: dict):
-    write_json(workspace.root / "server.json", {**process_stamp(), "url": URL, **change})
+    note_server(workspace, URL)
+    rewrite(workspace, change)
     assert find_server(workspace) is None
 
 

@@ -24,18 +24,22 @@ test("decisions walk through the cards in the order of the queue", () => {
   assert.deepEqual(walked, [7, 3, 9]);
 });
 
-test("it asks for more while fewer than twelve cards are ahead, and stops at the end", () => {
+test("it fills up to twelve cards ahead, not for fewer than four, and stops at the end", () => {
   const trail = createTrail();
   assert.equal(trail.needs(), PREFETCH);
-  trail.add(cards(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12), false);
-  assert.equal(trail.needs(), 0);
+  trail.add(cards(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), false);
+  assert.equal(trail.needs(), 0); // eleven ahead of the one on screen
   trail.decide(decision("a"));
   trail.decide(decision("b"));
-  assert.equal(trail.needs(), PREFETCH);
-  trail.add(cards(13), true);
+  assert.equal(trail.needs(), 0);
+  trail.decide(decision("c"));
+  assert.equal(trail.needs(), PREFETCH - 8);
+  trail.add(cards(12), true);
   assert.equal(trail.needs(), 0);
   trail.reopen();
-  assert.equal(trail.needs(), PREFETCH);
+  assert.equal(trail.needs(), 0);
+  trail.decide(decision("d"));
+  assert.equal(trail.needs(), PREFETCH - 8);
 });
 
 test("undecided cards and unsaved positions are held, decided and saved ones are not", () => {
