@@ -1,10 +1,11 @@
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.driver import reviewer, write_digits, write_random_clip
+from tests.driver import Server, reviewer, served, write_digits, write_random_clip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +37,14 @@ def ranked(tmp_path_factory: pytest.TempPathFactory, digits: tuple[Path, dict], 
     reviewer("init", workspace, "--images", digits[0], "--weights", clip)
     reviewer("triage", workspace)
     return workspace
+
+
+@pytest.fixture(scope="module")
+def server(ranked: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the tests of a module that do not mind what others have decided."""
+    copy = Path(shutil.copytree(ranked, tmp_path_factory.mktemp("served") / "digits"))
+    with served(copy) as server:
+        yield server
 
 
 @pytest.fixture
