@@ -1,6 +1,6 @@
 """The README's screenshot: the card on scikit-learn's digits, 1440 × 900, light.
 
-    python -m benchmarks.picture assets/readme/card.png
+python -m benchmarks.picture assets/readme/card.png
 """
 
 import sys

@@ -162,11 +162,16 @@ def _class_index(index: dict[str, int], label: str, where: str) -> int:
         raise EngineError(f"{where}: the label {label!r} is none of the classes; add it there.") from None
 
 
+class LeadsOutside(EngineError):
+    """This path names a file outside the image folder."""
+
+
 def resolve_inside(root: Path, relative: str) -> Path:
     """Return the file that `relative` names below `root`, links followed.
 
-    Raises EngineError when it lies outside `root`, through `..`, an absolute path or a link: labels
-    come from elsewhere, and a table must not be able to name any file of the machine.
+    Raises LeadsOutside when it lies outside `root`, through `..`, an absolute path or a link: labels
+    come from elsewhere, and a table must not be able to name any file of the machine. Raises EngineError
+    for a name that no file can have, or links in a circle.
     """
     if "\0" in relative:
         raise EngineError(f"{relative!r} holds a zero byte; no file is named so.")
@@ -176,5 +181,5 @@ def resolve_inside(root: Path, relative: str) -> Path:
     except (OSError, RuntimeError) as error:  # links in a circle
         raise EngineError(f"{relative!r} cannot be followed ({error}); mend the link.") from error
     if not path.is_relative_to(base):
-        raise EngineError(f"{relative!r} leads outside the image folder; only files in it are read.")
+        raise LeadsOutside(f"{relative!r} leads outside the image folder; only files in it are read.")
     return path

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from engine.decoding import SUFFIXES
 from engine.errors import EngineError
-from engine.manifest import resolve_inside
+from engine.manifest import LeadsOutside, resolve_inside
 from reviewer.errors import ReviewerError
 from reviewer.table import Table, find_column, read_table
 
@@ -193,9 +193,9 @@ def _locate(given: str, images: Path, present: set[str]) -> tuple[str, str | Non
             found = resolve_inside(images, path)
             if found.is_file():
                 return found.relative_to(images.resolve()).as_posix(), None
-        except EngineError:
+        except LeadsOutside:
             problem = "leads outside the image folder"
-        except (OSError, ValueError, RuntimeError):  # too long a name, a loop of links
+        except (EngineError, OSError, ValueError):  # links in a circle, too long a name
             pass
     return given, problem
 

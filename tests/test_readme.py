@@ -107,6 +107,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, weights_cache: Path) -
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_the_commands_run_as_written_one_after_the_other(place: Path, environment: dict[str, str]) -> None:
     here = [command for command in COMMANDS if not command.startswith(NOT_HERE)]
     assert len(here) >= 9
@@ -236,9 +237,13 @@ def test_fetch_without_a_network_ends_in_a_sentence(tmp_path: Path, environment:
     assert "Traceback" not in result.stderr
 
 
-def test_fetch_names_the_standard_clip() -> None:
-    standard = BackboneConfig()
-    assert f"python -m engine fetch --model {standard.model} --weights {standard.weights}" in COMMANDS
+def test_fetch_alone_means_the_standard_clip() -> None:
+    assert "python -m engine fetch" in COMMANDS
+    options = {
+        each.name: each.default
+        for each in vars(typer.main.get_command(CLIS["engine"]))["commands"]["fetch"].params
+    }
+    assert (options["model"], options["weights"]) == (BackboneConfig().model, BackboneConfig().weights)
 
 
 # -- the names --

@@ -176,7 +176,7 @@ def cached_tags() -> Iterator[tuple[str, str, Path]]:
             yield model, tag, file
 
 
-def _check_network(tag: str) -> None:
+def _check_network(model: str, tag: str) -> None:
     """Raise EngineError where there is no way out: the hub's own retries would take a minute to say so."""
     if getproxies():
         return  # the way out is the proxy's, and not ours to try
@@ -185,16 +185,19 @@ def _check_network(tag: str) -> None:
         socket.create_connection((host, 443), timeout=10).close()
     except OSError as error:
         raise EngineError(
-            f"The weights {tag!r} could not be fetched: {host} cannot be reached ({error}); run this where "
-            "there is a network and copy the cache."
+            f"The weights {tag!r} of {model} could not be fetched: {host} cannot be reached ({error}); run "
+            "this where there is a network and copy the cache."
         ) from error
 
 
 def fetch_weights(model: str, tag: str) -> Path:
     """Download a tag into the usual cache with open_clip's own download, and return the file."""
     entry = find_tag(model, tag)
+    here = cached_file(entry)
+    if here is not None:
+        return here
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    _check_network(tag)
+    _check_network(model, tag)
     try:
         return Path(pretrained.download_pretrained(dict(entry)))
     except Exception as error:  # the hub, requests, the system and open_clip each raise their own
