@@ -16,9 +16,9 @@ N_NEIGHBOURS = 12
 N_VOTERS = 15
 
 
-def image_url(workspace: Workspace, kind: str, position: int, path: str) -> str:
-    """Return the address of a sample's picture; it changes when the file does."""
-    return f"/image/{kind}/{position}?v={content_key(workspace.image_root, path)}"
+def image_url(kind: str, position: int, key: str) -> str:
+    """Return the address of a sample's picture; with its `content_key` it changes when the file does."""
+    return f"/image/{kind}/{position}?v={key}"
 
 
 def decision_json(decision: Decision | None) -> dict[str, Any] | None:
@@ -47,13 +47,14 @@ def card_json(
     """Return the card of the sample at `position`."""
     path = samples.paths[position]
     given = samples.given_labels[position]
-    size = read_size(workspace.image_root, path, content_key(workspace.image_root, path))
+    key = content_key(workspace.image_root, path)
+    size = read_size(workspace.image_root, path, key)
     neighbours = _neighbours(workspace, samples, ranking.run, decisions, position)
     card: dict[str, Any] = {
         "position": position,
         "sample_id": samples.sample_ids[position],
         "path": path,
-        "image": image_url(workspace, "card", position, path),
+        "image": image_url("card", position, key),
         "width": size[0] if size else None,
         "height": size[1] if size else None,
         "given": {"name": given, "probability": None},
@@ -120,10 +121,11 @@ def _neighbours(
     cards = []
     for other, similarity in _neighbour_positions(run, position, N_NEIGHBOURS):
         label, confirmed = _label_now(samples, decisions, other)
+        key = content_key(workspace.image_root, samples.paths[other])
         cards.append(
             {
                 "position": other,
-                "image": image_url(workspace, "thumb", other, samples.paths[other]),
+                "image": image_url("thumb", other, key),
                 "label": label,
                 "confirmed": confirmed,
                 "similarity": similarity,
@@ -140,7 +142,7 @@ def _reasons(
     card: Mapping[str, Any],
     threshold: float,
 ) -> list[str]:
-    given, suggested = card["given"]["name"], card["suggested"]["name"]
+    given = card["given"]["name"]
     reasons = []
     voters = _neighbour_positions(run, position, N_VOTERS)
     labels = [_label_now(samples, decisions, other)[0] for other, _ in voters]
@@ -151,7 +153,7 @@ def _reasons(
             reasons.append(f"{labels.count(given)} of {len(labels)} neighbours say {given}")
     row = int(run.row_at[position])
     model = int(np.argmax(run.probs[row]))
-    if run.class_names[model] not in (given, suggested) or run.class_names[model] != given:
+    if run.class_names[model] != given:
         reasons.append(f"the model alone says {run.class_names[model]} ({run.probs[row, model]:.0%})")
     flags = [entry["detector"] for entry in card["runs"] if entry["p_clean"] < threshold]
     if len(card["runs"]) > 1:

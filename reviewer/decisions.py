@@ -58,6 +58,10 @@ class Decision:
     run_id: str | None = None
     seconds: float | None = None
 
+    def settled_labels(self) -> tuple[str, ...]:
+        """Return the classes that hold by this decision: the given one if kept, else those chosen."""
+        return (self.given_label,) if self.outcome is Outcome.KEEP else self.labels
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:

@@ -29,7 +29,7 @@ class Desk:
         self.store = store
         self.annotator = annotator
         self.samples = queries.read_samples(store.cursor())
-        self._n_reviewable = sum(1 for problem in self.samples.problems if problem is None)
+        self._n_reviewable = len(self.samples.reviewable())
         self._lock = threading.RLock()
         self._decisions: dict[int, Decision] = queries.read_current_decisions(store.cursor())
         self._runs: list[RunArrays] = []

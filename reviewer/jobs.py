@@ -101,15 +101,12 @@ def _relative(folder: Path, run_dir: Path) -> str:
 def _manifest(workspace: Workspace, samples: Samples, decisions: Mapping[int, Decision]) -> Manifest:
     names = workspace.class_names
     index = {name: k for k, name in enumerate(names)}
-    positions = np.flatnonzero(samples.problems == None)  # noqa: E711  (element-wise)
+    positions = samples.reviewable()
     pins, chosen = [], []
     for position in positions.tolist():
         decision = decisions.get(position)
-        pin = PINS[decision.outcome] if decision else Pin.NONE
-        labels = decision.labels if decision else ()
-        if decision is not None and pin is Pin.CLEAN:
-            labels = (decision.given_label,)
-        pins.append(pin)
+        labels = decision.settled_labels() if decision else ()
+        pins.append(PINS[decision.outcome] if decision else Pin.NONE)
         chosen.append(tuple(index[label] for label in labels))
     return Manifest(
         sample_ids=tuple(samples.sample_ids[positions]),

@@ -22,6 +22,10 @@ class Samples:
     def __len__(self) -> int:
         return len(self.sample_ids)
 
+    def reviewable(self) -> np.ndarray:
+        """Return the positions of the samples without a problem, ascending, int64."""
+        return np.flatnonzero(self.problems == None)  # noqa: E711  (element-wise)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedRun:

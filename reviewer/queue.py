@@ -89,7 +89,7 @@ def rank(samples: Samples, run: RunArrays | None, decisions: Mapping[int, Decisi
     Without a run, cards come in the order of the table. Samples that a run could not read come last;
     samples with a problem never come.
     """
-    reviewable = np.flatnonzero(samples.problems == None)  # noqa: E711  (element-wise)
+    reviewable = samples.reviewable()
     p_clean = np.full(len(samples), np.nan, dtype=np.float32)
     if run is None:
         return Ranking(version=version, run=None, p_clean=p_clean, order=reviewable)
@@ -123,7 +123,7 @@ def _known(run: RunArrays, decisions: Mapping[int, Decision]) -> tuple[np.ndarra
         row = int(run.row_at[position])
         if row < 0 or decision.outcome is Outcome.SKIP:
             continue
-        labels = (decision.given_label,) if decision.outcome is Outcome.KEEP else decision.labels
+        labels = decision.settled_labels()
         if decision.outcome in DROPPED or any(label not in index for label in labels):
             # Of no class that the run knows: it teaches the EM nothing about them.
             dropped[row] = True
