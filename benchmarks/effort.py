@@ -1,0 +1,297 @@
+"""How many decisions until the labels are right: a simulated annotator works through the queue.
+
+    python -m benchmarks.effort [--data cifar|demo|all] [--every 25] [--seeds 5] [--plots FOLDER]
+
+The annotator keeps, relabels, or marks out of scope or bad, as the truth has it. The measure is the label
+accuracy (the share of samples in their true state, undecided ones with their given label) against the number
+of decisions, in these orders:
+
+    oracle               all wrong labels first
+    re-ranked            the app's queue, its EM run again on the decisions after every EVERY of them
+    static               the app's queue as it is before the first decision
+    cleanlab, probe      cleanlab's self-confidence on out-of-fold probabilities of the engine's linear probe
+                         (logistic regression, 5 folds) on the same frozen features
+    cleanlab, zero-shot  the same on CLIP's zero-shot probabilities
+    random               no order
+
+The queue comes from a real workspace, a real run of `transition`, and the app's `rank` and `next_positions`.
+Needs the group `bench` (pip install -c constraints.txt -e '.[bench]').
+"""
+
+import argparse
+import csv
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import annotator
+from benchmarks.chart import Line, Panel, draw
+from benchmarks.machine import circumstances
+from engine.artifacts import read_json
+from engine.config import BackboneConfig
+from engine.job import run as run_job
+from reviewer import jobs, queries
+from reviewer.queries import Samples
+from reviewer.queue import RunArrays, load_run
+from reviewer.store import Store
+from reviewer.workspace import Workspace, create_workspace
+from tests.driver import CIFAR, ROOT, SMALL_CLIP
+
+LABEL_SETS = ("sym40", "sym20", "c10n_worse", "pair40", "c10n_aggre")
+LEVELS = (0.95, 0.98, 0.99)
+FOLDS = 5
+Y_END = 0.996  # of the charts; above it the last few labels would take half the height
+STATES = {"out_of_scope": annotator.OUT_OF_SCOPE, "bad_image": annotator.BAD_IMAGE}
+COLOURS = {
+    "oracle": (0, ""),
+    "re-ranked": (1, ""),
+    "static": (2, ""),
+    "cleanlab, probe": (3, ""),
+    "cleanlab, zero-shot": (4, ""),
+    "random": (5, "2 3"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A workspace with its finished runs and the truth.
+
+    features: (N, D) frozen image features; zero_shot: (N, K) CLIP's answer by name; truth and given: (N,)
+    states; all over positions.
+    """
+
+    name: str
+    samples: Samples
+    run: RunArrays
+    notes: dict[str, Any]
+    features: np.ndarray
+    zero_shot: np.ndarray
+    given: np.ndarray
+    truth: np.ndarray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes, (K,)."""
+        return self.run.class_names
+
+
+# -- data ----------------------------------------------------------------------------------------------
+
+
+def cifar_tasks(base: Path) -> Iterator[Task]:
+    """Yield the label sets of the CIFAR sample, under the small natural-image CLIP."""
+    from tests.test_loop import write_cifar
+
+    paths = sorted(write_cifar(base / "cifar"))
+    with np.load(CIFAR) as data:
+        names = [str(name) for name in data["class_names"]]
+        clean, columns = data["clean"], {name: data[f"noisy_{name}"] for name in LABEL_SETS}
+    cache = None
+    for name, given in columns.items():
+        table = base / f"{name}.csv"
+        rows = ((path, names[label]) for path, label in zip(paths, given, strict=True))
+        write_table(table, rows)
+        truth = {path: names[label] for path, label in zip(paths, clean, strict=True)}
+        backbone = BackboneConfig(weights=str(SMALL_CLIP))
+        workspace, _ = create_workspace(
+            base / name, base / "cifar" / "images", labels=table, backbone=backbone
+        )
+        if cache:  # the same pictures: their features are computed once
+            shutil.copytree(cache, workspace.cache, dirs_exist_ok=True)
+        yield make_task(f"cifar10n-5k {name}", workspace, truth)
+        cache = workspace.cache
+
+
+def demo_tasks(base: Path) -> Iterator[Task]:
+    """Yield the demo, under the bundled model."""
+    demo, answers = ROOT / "assets" / "demo", ROOT / "assets" / "build" / "demo_truth.csv"
+    if not answers.is_file():
+        raise SystemExit(
+            f"{answers} is not there; the scripts in assets/build make the demo. Or: --data cifar."
+        )
+    with answers.open(encoding="utf-8", newline="") as file:
+        truth = {row["path"]: row["true_label"] for row in csv.DictReader(file)}
+    workspace, _ = create_workspace(
+        base / "demo", demo, labels=demo / "labels.csv", backbone=BackboneConfig(weights="bundled")
+    )
+    yield make_task("demo", workspace, truth)
+
+
+def write_table(path: Path, rows: Iterator[tuple[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label"])
+        writer.writerows(rows)
+
+
+def make_task(name: str, workspace: Workspace, truth: dict[str, str]) -> Task:
+    """Run `transition` (and label_match, for CLIP's answer by name) and read what they leave."""
+    with Store(workspace.database) as store:
+        samples = queries.read_samples(store.cursor())
+        if not len(samples) == len(samples.reviewable()) == len(truth):
+            raise RuntimeError(f"{name}: {len(samples)} samples, {len(truth)} truths; every one needs both.")
+        ran = {}
+        for detector in ("label_match", "transition"):
+            directory = jobs.prepare(workspace, samples, {}, detector)
+            run_job(directory)
+            jobs.import_run(directory, store)
+            scores = queries.read_scores(store.cursor(), directory.name)
+            ran[detector] = (directory, load_run(directory, scores, samples))
+    directory, run = ran["transition"]
+    index = {label: k for k, label in enumerate(run.class_names)} | STATES
+    features = np.load(directory / "embeddings.npy").astype(np.float32)
+    by_name = ran["label_match"][1]
+    return Task(
+        name=name,
+        samples=samples,
+        run=run,
+        notes=read_json(directory / "result.json")["notes"],
+        features=features[run.row_at],
+        zero_shot=by_name.probs[by_name.row_at],
+        given=run.given[run.row_at],
+        truth=np.asarray([index[truth[path]] for path in samples.paths]),
+    )
+
+
+# -- orders --------------------------------------------------------------------------------------------
+
+
+def orders(task: Task, every: int, seeds: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (method, order); a method that draws comes once for each seed."""
+    from engine.probe import fold_of, out_of_fold  # torch
+
+    decide = annotator.truthful(task.names, task.given, task.truth)
+    yield "oracle", annotator.oracle_order(task.given, task.truth)
+    yield "re-ranked", annotator.reranked_order(task.samples, task.run, decide, every)
+    yield "static", annotator.static_order(task.samples, task.run)
+    for seed in range(seeds):
+        fold = fold_of(task.samples.sample_ids.tolist(), FOLDS, seed)
+        probs = out_of_fold(task.features, task.given, len(task.names), fold)
+        yield "cleanlab, probe", annotator.self_confidence_order(task.given, probs)
+    yield "cleanlab, zero-shot", annotator.self_confidence_order(task.given, task.zero_shot)
+    for seed in range(seeds):
+        yield "random", annotator.random_order(len(task.given), seed)
+
+
+def curves(task: Task, every: int, seeds: int) -> dict[str, np.ndarray]:
+    """Return the accuracy curves of each method, (seeds or 1, N + 1)."""
+    decide = annotator.truthful(task.names, task.given, task.truth)
+    found: dict[str, list[np.ndarray]] = {}
+    for method, order in orders(task, every, seeds):
+        curve = annotator.accuracy_curve(order, task.given, task.truth, task.names, decide)
+        found.setdefault(method, []).append(curve)
+    return {method: np.stack(each) for method, each in found.items()}
+
+
+# -- results -------------------------------------------------------------------------------------------
+
+
+def summary(found: dict[str, np.ndarray]) -> dict[str, dict[str, list[float]]]:
+    """Return, for each method and level, the decisions of each seed; "ratio": at the last level ÷ oracle."""
+    result: dict[str, dict[str, list[float]]] = {}
+    for method, each in found.items():
+        needed = {level: [annotator.decisions_to(curve, level) for curve in each] for level in LEVELS}
+        result[method] = {
+            f"{level:.0%}": [float(count) for count in counts if count is not None]
+            for level, counts in needed.items()
+        }
+    last = f"{LEVELS[-1]:.0%}"
+    best = result["oracle"][last][0]
+    for each in result.values():
+        each["ratio"] = [count / best for count in each[last]]
+    return result
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Return the mean, with ± the standard deviation where there are several; "never" where there is none."""
+    if not values:
+        return "never"
+    mean = f"{np.mean(values):,.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):,.{digits}f}"
+
+
+def table_rows(task: Task, found: dict[str, np.ndarray]) -> list[str]:
+    start = f"{found['oracle'][0, 0]:.1%}"
+    rows = []
+    for method, each in summary(found).items():
+        cells = [spread(values, 2 if key == "ratio" else 0) for key, values in each.items()]
+        rows.append(f"| {task.name} | {start} | {method} | {' | '.join(cells)} |")
+        start = ""
+    return rows
+
+
+def panel(task: Task, found: dict[str, np.ndarray]) -> Panel:
+    """Return the chart, to where the slowest order but random is at the last level."""
+    reached = summary(found)
+    last = f"{LEVELS[-1]:.0%}"
+    slowest = max(np.mean(each[last]) for method, each in reached.items() if method != "random")
+    x_end = min(int(1.04 * slowest), len(task.given))
+    start = float(found["oracle"][0, 0])
+    lines = [
+        Line(name=method, y=each.mean(axis=0), colour=COLOURS[method][0], dash=COLOURS[method][1])
+        for method, each in found.items()
+    ]
+    title = f"{task.name}: {1 - start:.1%} of {len(task.given):,} labels wrong"
+    return Panel(title=title, lines=lines, x_end=x_end, y_from=start, y_end=Y_END, level=LEVELS[-1])
+
+
+def measure(tasks: Iterator[Task], every: int, seeds: int) -> tuple[list[Panel], dict[str, Any]]:
+    """Print the rows of each task; return its chart and its figures."""
+    panels, figures = [], {}
+    for task in tasks:
+        start = time.monotonic()
+        found = curves(task, every, seeds)
+        print("\n".join(table_rows(task, found)), flush=True)
+        panels.append(panel(task, found))
+        figures[task.name] = {
+            "start": float(found["oracle"][0, 0]),
+            "posterior": task.notes["posterior"],
+            "temperature": task.notes["temperature"],
+            "noise_rate": task.notes["noise_rate"],
+            "methods": summary(found),
+            "curves": {method: each.mean(axis=0).round(5).tolist() for method, each in found.items()},
+            "seconds": round(time.monotonic() - start, 1),
+        }
+    return panels, figures
+
+
+DATA = {"cifar": ("cifar10n-5k", cifar_tasks), "demo": ("demo", demo_tasks)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", choices=(*DATA, "all"), default="all")
+    parser.add_argument("--every", type=int, default=25, help="decisions between two rankings")
+    parser.add_argument("--seeds", type=int, default=5, help="of the random order and of the probe's folds")
+    parser.add_argument("--json", type=Path, help="file for figures and curves")
+    parser.add_argument("--plots", type=Path, help="folder for the charts")
+    options = parser.parse_args()
+    print(circumstances())
+    print(f"\nre-ranked after every {options.every} decisions; {options.seeds} seeds\n")
+    print(f"| labels | at start | order | {' | '.join(f'to {level:.0%}' for level in LEVELS)} | ÷ oracle |")
+    print("|---|---|---|---|---|---|---|")
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for data in DATA if options.data == "all" else (options.data,):
+            name, tasks = DATA[data]
+            panels, found = measure(tasks(Path(folder)), options.every, options.seeds)
+            figures |= found
+            if options.plots:
+                options.plots.mkdir(parents=True, exist_ok=True)
+                drawn = draw(panels, x_name="decisions", y_name="label accuracy")
+                (options.plots / f"effort-{name}.svg").write_text(drawn, encoding="utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
