@@ -1,11 +1,15 @@
-"""The command line of the engine: `python -m engine run | doctor | fetch`.
+"""The command line of the engine: `python -m engine run | standby | illustrate | serve | doctor | fetch`.
 
 A run directory holds `config.toml` and `manifest.csv`; `run` adds the detection and `result.json`. Runs
 never use a network; only `fetch` does.
 """
 
+import contextlib
+import json
 import os
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,12 +53,27 @@ def run(
     run_dir: Annotated[Path, typer.Argument(help="folder with config.toml and manifest.csv")],
 ) -> None:
     """Do the run in RUN_DIR; exit status 0 when it is done, 1 when error.json says why not."""
-    from engine.job import Stopped  # noqa: PLC0415 - the environment comes first
-    from engine.job import run as run_job  # noqa: PLC0415
+    _offline()
+    _run(run_dir)
+
+
+@app.command()
+def standby() -> None:
+    """Load everything, then do the run whose directory comes as one line on stdin, if one comes."""
+    from engine.standby import wait_for_run  # noqa: PLC0415 - the environment comes first
 
     _offline()
+    run_dir = wait_for_run()
+    if run_dir is not None:
+        _run(run_dir)
+
+
+def _run(run_dir: Path) -> None:
+    from engine.job import run as run_job  # noqa: PLC0415 - the environment comes first
+    from engine.lifecycle import Stopped  # noqa: PLC0415
+
     try:
-        watch, close = _bars() if sys.stderr.isatty() else (_lines(), lambda: None)
+        watch, close = _watch()
         try:
             result = run_job(run_dir, watch)
         finally:
@@ -66,6 +85,19 @@ def run(
         f"{result['detector']}: {result['n_samples']} samples in {seconds:.1f} s on {result['device']}, "
         f"{result['n_faults']} unreadable; {run_dir}"
     )
+
+
+def _watch() -> tuple[Report, Callable[[], None]]:
+    """Return a report for whoever looks at the terminal, and what ends it."""
+    return _bars() if sys.stderr.isatty() else (_lines(), _nothing)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _json_lines(event: str, /, **values: Any) -> None:
+    print(json.dumps({"event": event, **values}), flush=True)
 
 
 def _lines() -> Report:
@@ -86,7 +118,7 @@ def _lines() -> Report:
     return report
 
 
-def _bars() -> tuple[Report, Any]:
+def _bars() -> tuple[Report, Callable[[], None]]:
     from rich.console import Console  # noqa: PLC0415 - only for a terminal
     from rich.progress import Progress, TaskID  # noqa: PLC0415
 
@@ -112,6 +144,42 @@ def _bars() -> tuple[Report, Any]:
 
 
 @app.command()
+def illustrate(
+    run_dir: Annotated[Path, typer.Argument(help="folder of a finished run")],
+    maps: Annotated[int, typer.Option(min=0, help="samples that get attention maps")] = 2000,
+) -> None:
+    """Draw what is missing of a finished run: attention maps and 2-D maps; works at low priority."""
+    from engine.illustrate import illustrate as draw  # noqa: PLC0415 - the environment comes first
+    from engine.lifecycle import Stopped  # noqa: PLC0415
+
+    _offline()
+    if hasattr(os, "nice"):
+        os.nice(10)  # somebody reviews on this machine
+    watch, close = _watch()
+    try:
+        result = draw(run_dir, watch, maps)
+    except (EngineError, Stopped) as error:
+        raise _give_up(str(error)) from None
+    finally:
+        close()
+    seconds = result["seconds"]["total"]
+    print(f"{result['attention']['maps']} attention maps and the maps of all samples in {seconds:.1f} s")
+
+
+@app.command()
+def serve(
+    run_dir: Annotated[Path, typer.Argument(help="folder of a run: its model, classes and images")],
+) -> None:
+    """Answer questions about RUN_DIR, JSON lines on stdin and stdout, until stdin ends."""
+    from engine.serve import protocol_output  # noqa: PLC0415 - the environment comes first
+    from engine.serve import serve as serve_door  # noqa: PLC0415
+
+    _offline()
+    with contextlib.suppress(BrokenPipeError), protocol_output() as answers:
+        serve_door(run_dir, sys.stdin.buffer, answers)
+
+
+@app.command()
 def doctor(
     weights: Annotated[str | None, typer.Option(help="a tag, an open_clip directory, or a file")] = None,
     model: Annotated[str | None, typer.Option(help="open_clip model name")] = None,
@@ -134,14 +202,26 @@ def doctor(
 def fetch(
     model: Annotated[str, typer.Option(help="open_clip model name")] = STANDARD.model,
     weights: Annotated[str, typer.Option(help="open_clip weights tag")] = STANDARD.weights,
+    progress: Annotated[bool, typer.Option("--progress", help="report as JSON lines on stdout")] = False,
 ) -> None:
     """Download open_clip weights into the usual cache; the only command that uses a network."""
-    from engine.clip.weights import fetch_weights  # noqa: PLC0415 - torch and open_clip, seconds
+    # Asked to stop, the hub removes the part of the file that it has: only an exception lets it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from engine.clip.fetching import fetch_weights  # noqa: PLC0415 - torch and open_clip, seconds
 
+    watch, close = (_json_lines, _nothing) if progress else _watch()
     try:
-        print(fetch_weights(model, weights))
+        file = fetch_weights(model, weights, watch)
     except EngineError as error:
+        if progress:
+            _json_lines("error", message=str(error))
         raise _give_up(str(error)) from None
+    finally:
+        close()
+    if progress:
+        _json_lines("done", file=str(file))
+    else:
+        print(file)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@
     faults.json                      image files that could not be read
     scores.npz  probabilities.npy  embeddings.npy  neighbours.npz
     result.json | error.json         written last, atomically
+    what is drawn afterwards         see `engine.illustrations`
 
 A run's state is a function of these files (design §2): a process that is gone without a last word is lost.
 """
@@ -78,6 +79,18 @@ class RunStatus:
 # -- the life of a run ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Traces:
+    """The files of a run directory by which one work in it is known: held while alive, written last."""
+
+    lock: str
+    result: str
+    error: str
+
+
+RUN = Traces(lock="lock", result="result.json", error="error.json")
+
+
 def process_stamp(pid: int | None = None) -> dict[str, Any]:
     """Return what names a process for as long as it lives: pid, host and start time (seconds)."""
     process = psutil.Process(pid)
@@ -96,9 +109,9 @@ def is_alive(stamp: Mapping[str, Any]) -> bool:
         return False
 
 
-def take_lock(run_dir: Path) -> None:
-    """Claim the run for this process; raises EngineError when a living process has it."""
-    path = run_dir / "lock"
+def take_lock(run_dir: Path, traces: Traces = RUN) -> None:
+    """Claim the work for this process; raises EngineError when a living process has it."""
+    path = run_dir / traces.lock
     stamp = read_json(path)
     if stamp is not None and is_alive(stamp):
         raise EngineError(
@@ -108,19 +121,19 @@ def take_lock(run_dir: Path) -> None:
     write_json(path, process_stamp())
 
 
-def release_lock(run_dir: Path) -> None:
-    """Give the run up."""
-    (run_dir / "lock").unlink(missing_ok=True)
+def release_lock(run_dir: Path, traces: Traces = RUN) -> None:
+    """Give the work up."""
+    (run_dir / traces.lock).unlink(missing_ok=True)
 
 
-def read_status(run_dir: Path) -> RunStatus:
-    """Return the state of the run from its files alone."""
-    stamp = read_json(run_dir / "lock")
+def read_status(run_dir: Path, traces: Traces = RUN) -> RunStatus:
+    """Return the state of the run, or of another work in its directory, from the files alone."""
+    stamp = read_json(run_dir / traces.lock)
     if stamp is not None and is_alive(stamp):
         return RunStatus(state="running", pid=int(stamp["pid"]))
-    if (run_dir / "result.json").exists():
+    if (run_dir / traces.result).exists():
         return RunStatus(state="done")
-    error = read_json(run_dir / "error.json")
+    error = read_json(run_dir / traces.error)
     if error is not None:
         state: State = "stopped" if error.get("kind") == "Stopped" else "failed"
         return RunStatus(state=state, message=str(error.get("message", "")))
@@ -243,6 +256,12 @@ def read_scores(run_dir: Path) -> Scores:
             suggested_probability=stored["suggested_probability"],
             loss=stored["loss"],
         )
+
+
+def read_embeddings(run_dir: Path) -> np.ndarray:
+    """Return `embeddings.npy` as (N, D) float32, unit L2, rows as in `scores.npz`."""
+    rows = np.load(run_dir / "embeddings.npy").astype(np.float32)
+    return rows / np.clip(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12, None)
 
 
 def read_neighbours(run_dir: Path) -> Neighbours:

@@ -11,6 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import EngineError
 
+BUNDLED = "bundled"
+"""Name of the weights that come with Labelsieve: a small CLIP that knows only the drawn world of the demo."""
+
+
+AttentionMethod = Literal[
+    "effects",
+    "relevance",
+    "last_relevance",
+    "grad_cam",
+    "value_text",
+    "patch_text",
+    "rollout",
+    "cls_attention",
+]
+DEFAULT_ATTENTION: AttentionMethod = "effects"
+"""What `benchmarks/pointing.py` found to be best."""
+
 
 class Settings(BaseModel):
     """What every settings model shares: immutable, and no key that nobody reads."""
@@ -24,7 +41,7 @@ class BackboneConfig(Settings):
     model: str = Field(default="ViT-B-16-quickgelu", description="open_clip model name")
     weights: str = Field(
         default="openai",
-        description="a weights tag of open_clip, an open_clip directory, or a weights file",
+        description="a weights tag of open_clip, an open_clip directory, a weights file, or bundled",
     )
     templates: tuple[str, ...] = Field(
         default=(),
@@ -90,6 +107,7 @@ class RunConfig(Settings):
     cache: str = Field(default="cache", description="deletable folder of decoded pixels and features")
     backbone: BackboneConfig = BackboneConfig()
     classes: tuple[ClassConfig, ...]
+    attention: AttentionMethod = Field(default=DEFAULT_ATTENTION, description="how attention maps are drawn")
     settings: dict[str, Any] = Field(default_factory=dict)
 
     def detector_settings(self) -> Settings:

@@ -4,26 +4,23 @@ Nothing heavy is imported before the lock is held, so a run counts as running fr
 can be stopped while torch is still loading.
 """
 
-import errno
 import gc
-import signal
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from engine.artifacts import release_lock, take_lock, write_detection, write_json
+from engine.artifacts import RUN, write_detection, write_json
 from engine.config import RunConfig, read_config
 from engine.errors import EngineError
+from engine.illustrations import remove_illustrations
+from engine.lifecycle import do_work
 from engine.manifest import Manifest, read_manifest
-from engine.progress import Report, event_writer, silent
+from engine.progress import Report, silent
 
 if TYPE_CHECKING:
     from engine.clip.backbone import Backbone
@@ -31,15 +28,6 @@ if TYPE_CHECKING:
     from engine.runtime import Runtime
 
 PACKAGES = ("labelsieve", "torch", "torchvision", "open_clip_torch", "timm", "numpy", "pillow")
-# What a full or closed disk says: a person can mend it.
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-
-
-class Stopped(BaseException):
-    """The run was asked to stop (SIGTERM, SIGINT).
-
-    No Exception, because packages guard their optional imports with `except Exception`.
-    """
 
 
 def run(run_dir: Path, watch: Report = silent) -> dict[str, Any]:
@@ -48,77 +36,16 @@ def run(run_dir: Path, watch: Report = silent) -> dict[str, Any]:
     Raises EngineError for what a person can mend, Stopped after SIGTERM or SIGINT, and anything else for a
     bug; each is written to `error.json` first. An earlier result of the same directory is removed.
     """
-    if not run_dir.is_dir():
-        raise EngineError(f"{run_dir} is no folder; a run directory holds config.toml and manifest.csv.")
-    take_lock(run_dir)
-    with _stop_signals() as check_stop:
 
-        def report(event: str, /, **values: Any) -> None:
-            check_stop()
-            write_event(event, **values)
+    def work(report: Report) -> dict[str, Any]:
+        # They show the scores that this run replaces.
+        remove_illustrations(run_dir)
+        return _compute(run_dir, report)
 
-        write_event = event_writer(run_dir, watch)
-        try:
-            for name in ("result.json", "error.json"):
-                (run_dir / name).unlink(missing_ok=True)
-            result = _compute(run_dir, report)
-            write_json(run_dir / "result.json", result)
-        except Stopped as stop:
-            _fail(run_dir, "Stopped", str(stop))
-            raise
-        except EngineError as error:
-            _fail(run_dir, "EngineError", str(error))
-            raise
-        except BaseException as error:
-            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                problem = f"The disk refused a write or a read ({error}); make room or grant access."
-                _fail(run_dir, "EngineError", problem)
-                raise EngineError(problem) from error
-            _fail(run_dir, "Bug", f"{type(error).__name__}: {error}", traceback.format_exc())
-            raise
-        release_lock(run_dir)
-    return result
+    return do_work(run_dir, RUN, "The run", work, watch)
 
 
-def _fail(run_dir: Path, kind: str, message: str, trace: str = "") -> None:
-    # The lock goes last: should the words not reach the disk, the run reads as lost.
-    write_json(
-        run_dir / "error.json",
-        {"kind": kind, "message": message, **({"traceback": trace} if trace else {})},
-    )
-    release_lock(run_dir)
-
-
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], None]]:
-    """Turn the first SIGTERM or SIGINT into Stopped; yield a function that raises it once more.
-
-    Some library may have swallowed it. Later signals are ignored, so that none interrupts the writing of
-    the last word. Only a main thread receives signals.
-    """
-    asked: list[str] = []
-
-    def check() -> None:
-        if asked:
-            raise Stopped(f"The run was stopped ({asked[0]}); start it again to go on.")
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if not asked:
-            asked.append(signal.Signals(number).name)
-            check()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield check
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-class _Stages:
+class Stages:
     """Tells each stage as it begins, and keeps the seconds of each."""
 
     def __init__(self, report: Report):
@@ -128,12 +55,14 @@ class _Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
+        """Go through the stage `name`."""
         self.report("stage", stage=name)
         start = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - start, 3)
 
     def total(self) -> dict[str, float]:
+        """Return the seconds of each finished stage, and since the beginning as "total"."""
         return {"total": round(time.monotonic() - self._began, 3), **self.seconds}
 
 
@@ -143,9 +72,9 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
     classes = [(each.name, each.prompt) for each in config.classes]
     manifest = read_manifest(run_dir / "manifest.csv", classes).active()
     _check(manifest)
-    stages = _Stages(report)
+    stages = Stages(report)
     with stages("model"):
-        runtime, backbone = _load(run_dir, config)
+        runtime, backbone = load_model(run_dir, config)
     with stages("pixels"):
         pictures, manifest = _read_pictures(run_dir, config, manifest, backbone.image_size, report)
     with stages("features"):
@@ -196,7 +125,8 @@ def _check(manifest: Manifest) -> None:
         raise EngineError(f"All {len(manifest)} samples are settled already; there is nothing left to find.")
 
 
-def _load(run_dir: Path, config: RunConfig) -> "tuple[Runtime, Backbone]":
+def load_model(run_dir: Path, config: RunConfig) -> "tuple[Runtime, Backbone]":
+    """Return the device and the CLIP of a run, and seed every generator."""
     # The collector looks through every object of torch again and again while it is imported: a second.
     gc.disable()
     try:

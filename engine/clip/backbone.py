@@ -155,8 +155,9 @@ def _load(source: Source) -> tuple[Any, Any]:
     finally:
         logging.getLogger().setLevel(level)
     try:
-        return model, open_clip.get_tokenizer(source.model)
-    except (OSError, ImportError, ValueError, RuntimeError) as error:
+        own = {} if source.vocabulary is None else {"bpe_path": str(source.vocabulary)}
+        return model, open_clip.get_tokenizer(source.model, **own)
+    except (OSError, ImportError, ValueError, RuntimeError, EOFError) as error:
         raise EngineError(
             f"The tokenizer of {source.model} is not on this computer ({_first_line(error)}); "
             "take a model with CLIP's own."

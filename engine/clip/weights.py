@@ -1,24 +1,22 @@
-"""Where the weights of a backbone lie; nothing here touches a network but `fetch_weights`."""
+"""Where the weights of a backbone lie; nothing here touches a network."""
 
 import difflib
 import json
-import logging
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import open_clip
 from huggingface_hub import constants, try_to_load_from_cache
 from open_clip import pretrained
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
-from engine.config import BackboneConfig
+from engine.assets import asset_path
+from engine.config import BUNDLED, BackboneConfig
 from engine.errors import EngineError
+from engine.manifest import LeadsOutside, resolve_inside
 
 STANDARD_TEMPLATES = ("a photo of a {}.",)
 FILE_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
@@ -32,6 +30,7 @@ class Source:
 
     model: what open_clip calls the architecture ("local-dir:…" for a directory). file: the weights.
     model_config: the architecture. preprocess: mean and std where the weights bring their own.
+    vocabulary: the byte pairs of a directory whose text tower does not read CLIP's own.
     """
 
     model: str
@@ -39,13 +38,16 @@ class Source:
     model_config: Mapping[str, Any]
     preprocess: Mapping[str, Any] = field(default_factory=dict)
     templates: tuple[str, ...] = STANDARD_TEMPLATES
+    vocabulary: Path | None = None
 
 
 def find_weights(config: BackboneConfig) -> Source:
-    """Return where the weights of `config` lie: an open_clip directory, a file, or a tag in the cache.
+    """Return where the weights of `config` lie: with us, in an open_clip directory, a file, or the cache.
 
     Raises EngineError, with what to do, when they are not on this computer or do not fit the model.
     """
+    if config.weights == BUNDLED:
+        return _directory(asset_path("model"))
     path = Path(config.weights).expanduser()
     if path.is_dir():
         return _directory(path)
@@ -88,7 +90,24 @@ def _directory(path: Path) -> Source:
         model_config=model_config,
         preprocess=values.get("preprocess_cfg", {}),
         templates=_directory_templates(path / "templates.json"),
+        vocabulary=_directory_vocabulary(path, model_config),
     )
+
+
+def _directory_vocabulary(path: Path, model_config: Mapping[str, Any]) -> Path | None:
+    # open_clip takes the name as seen from the working directory, which says nothing here.
+    name = (model_config.get("text_cfg", {}).get("tokenizer_kwargs") or {}).get("bpe_path")
+    if name is None:
+        return None
+    try:
+        vocabulary = resolve_inside(path, str(name))
+    except LeadsOutside:
+        vocabulary = None
+    if vocabulary is None or not vocabulary.is_file():
+        raise EngineError(
+            f"The folder {path} has no {name!r}, which its model reads; fetch the folder again."
+        )
+    return vocabulary
 
 
 def _directory_templates(path: Path) -> tuple[str, ...]:
@@ -150,13 +169,19 @@ def find_tag(model: str, tag: str) -> Mapping[str, Any]:
     return entry
 
 
+def hub_files(tag: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return the repository of an open_clip tag, and the names of its weights in the order to try."""
+    repository, name = os.path.split(tag["hf_hub"])
+    name = name or HF_WEIGHTS_NAME
+    safe = HF_SAFE_WEIGHTS_NAME if name == HF_WEIGHTS_NAME else Path(name).stem + ".safetensors"
+    return repository, tuple(dict.fromkeys((safe, name)))
+
+
 def cached_file(tag: Mapping[str, Any]) -> Path | None:
     """Return the file of an open_clip tag where it is already on this computer, else None."""
     if tag.get("hf_hub"):
-        repository, name = os.path.split(tag["hf_hub"])
-        name = name or HF_WEIGHTS_NAME
-        safe = HF_SAFE_WEIGHTS_NAME if name == HF_WEIGHTS_NAME else Path(name).stem + ".safetensors"
-        for candidate in (safe, name):
+        repository, names = hub_files(tag)
+        for candidate in names:
             found = try_to_load_from_cache(repository, candidate)
             if isinstance(found, str):
                 return Path(found)
@@ -174,32 +199,3 @@ def cached_tags() -> Iterator[tuple[str, str, Path]]:
         file = cached_file(pretrained.get_pretrained_cfg(model, tag))
         if file is not None:
             yield model, tag, file
-
-
-def _check_network(model: str, tag: str) -> None:
-    """Raise EngineError where there is no way out: the hub's own retries would take a minute to say so."""
-    if getproxies():
-        return  # the way out is the proxy's, and not ours to try
-    host = urlsplit(constants.ENDPOINT).hostname or ""
-    try:
-        socket.create_connection((host, 443), timeout=10).close()
-    except OSError as error:
-        raise EngineError(
-            f"The weights {tag!r} of {model} could not be fetched: {host} cannot be reached ({error}); run "
-            "this where there is a network and copy the cache."
-        ) from error
-
-
-def fetch_weights(model: str, tag: str) -> Path:
-    """Download a tag into the usual cache with open_clip's own download, and return the file."""
-    entry = find_tag(model, tag)
-    here = cached_file(entry)
-    if here is not None:
-        return here
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    _check_network(model, tag)
-    try:
-        return Path(pretrained.download_pretrained(dict(entry)))
-    except Exception as error:  # the hub, requests, the system and open_clip each raise their own
-        first = (str(error) or type(error).__name__).strip().split("\n", 1)[0]
-        raise EngineError(f"The weights {tag!r} of {model} could not be fetched: {first}") from error

@@ -18,6 +18,7 @@ from engine.artifacts import (
     read_probabilities,
     read_scores,
     read_status,
+    take_lock,
 )
 from engine.config import DETECTORS
 from engine.errors import EngineError
@@ -213,7 +214,7 @@ def test_a_folder_that_is_not_there_has_its_sentence(tmp_path):
 
 def test_a_second_process_leaves_a_living_run_alone(tmp_path):
     run_dir = write_run(tmp_path / "run", make_manifest(TRUE), "./nowhere")
-    engine.job.take_lock(run_dir)
+    take_lock(run_dir)
     append_event(run_dir, "stage", stage="model")
     with pytest.raises(EngineError, match="already running"):
         engine.job.run(run_dir)
