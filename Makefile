@@ -12,13 +12,8 @@ WORKSPACE ?=
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-ifeq ($(strip $(WORKSPACE)),)
-run: ## open the app on WORKSPACE=folder
-	@echo "Name the workspace: make run WORKSPACE=folder (python -m reviewer init makes one)." >&2; exit 1
-else
-run: .venv/installed
-	$(BIN)/python -m reviewer "$(WORKSPACE)"
-endif
+run: .venv/installed ## open the demo, or WORKSPACE=folder
+	$(BIN)/python -m reviewer $(if $(strip $(WORKSPACE)),open "$(WORKSPACE)",demo)
 
 test: .venv/installed ## all tests that run offline on a CPU in minutes
 	$(BIN)/python -m pytest

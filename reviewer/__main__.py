@@ -1,9 +1,10 @@
-"""`python -m reviewer`: make a workspace, rank it, open it, take the corrected table out of it."""
+"""`python -m reviewer`: the start page; or make a workspace, rank it, open it, take the corrected table."""
 
 import getpass
 import sys
 import threading
 import webbrowser
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -11,19 +12,25 @@ import typer
 
 from engine.config import DETECTORS, BackboneConfig
 from engine.errors import EngineError
+from reviewer.demo import is_made, open_demo
 from reviewer.errors import ReviewerError
 from reviewer.headless import export_table, run_detector
 from reviewer.open_server import find_server
 from reviewer.serve import serve
-from reviewer.workspace import create_workspace, open_workspace
+from reviewer.standby import Standby
+from reviewer.workspace import Workspace, create_workspace, open_workspace
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-COMMANDS = ("init", "open", "triage", "export")
+COMMANDS = ("start", "demo", "init", "open", "triage", "export")
 DEFAULTS = BackboneConfig()
+
+Host = Annotated[str, typer.Option(help="address to listen on; only this machine's own for now")]
+Port = Annotated[int, typer.Option(help="port; 0 takes a free one", min=0, max=65535)]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")]
+Annotator = Annotated[str | None, typer.Option(help="your name in the history; default: login name")]
 
 cli = typer.Typer(
     help="Find the wrong labels of an image data set and settle each with one key.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -42,7 +49,7 @@ def init(
     encoding: Annotated[str | None, typer.Option(help="encoding of the table, such as cp1252")] = None,
     model: Annotated[str, typer.Option(help="open_clip model name")] = DEFAULTS.model,
     weights: Annotated[
-        str, typer.Option(help="weights tag of open_clip, an open_clip directory, or a weights file")
+        str, typer.Option(help="weights tag of open_clip, an open_clip directory, a weights file, or bundled")
     ] = DEFAULTS.weights,
 ) -> None:
     """Make a workspace from a folder of images, with or without a table of labels."""
@@ -72,25 +79,66 @@ def init(
 @cli.command("open")
 def open_app(
     workspace: Annotated[Path, typer.Argument(help="folder of the workspace")],
-    host: Annotated[
-        str, typer.Option(help="address to listen on; only this machine's own for now")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="port; 0 takes a free one", min=0, max=65535)] = 7861,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")] = True,
-    annotator: Annotated[
-        str | None, typer.Option(help="your name in the history; default: login name")
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 7861,
+    browser: Browser = True,
+    annotator: Annotator = None,
 ) -> None:
     """Open a workspace in the browser. `python -m reviewer WORKSPACE` is short for it."""
+    _check_host(host)
+    _show(open_workspace(workspace), host, port, browser, annotator)
+
+
+@cli.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Argument(help="where to keep its workspace; default: your data folder")
+    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 7861,
+    browser: Browser = True,
+    annotator: Annotator = None,
+) -> None:
+    """Open the demo: drawn pictures with wrong labels among them. It is made the first time."""
+    _check_host(host)
+    with ExitStack() as stack:
+        # The engine loads while the pictures are looked through.
+        standby = None if is_made(folder) else stack.enter_context(Standby())
+        workspace = open_demo(folder)
+        print(f"The demo's workspace is {workspace.root}.", flush=True)
+        _show(workspace, host, port, browser, annotator, standby)
+
+
+@cli.command()
+def start(
+    host: Host = "127.0.0.1",
+    port: Port = 7861,
+    browser: Browser = True,
+    annotator: Annotator = None,
+) -> None:
+    """Open the start page: the demo, a workspace, or a new one. `python -m reviewer` is short for it."""
+    _check_host(host)
+    _show(None, host, port, browser, annotator)
+
+
+def _check_host(host: str) -> None:
     if host not in LOOPBACK:
         raise ReviewerError(
             f"--host is {host}; the app has no log-in yet, so it listens only on {', '.join(LOOPBACK)}."
         )
 
-    opened = open_workspace(workspace)
-    running = find_server(opened)
-    if running is not None:
-        print(f"{opened.root} is open already, at {running['url']} (process {running['pid']}).")
+
+def _show(
+    workspace: Workspace | None,
+    host: str,
+    port: int,
+    browser: bool,
+    annotator: str | None,
+    standby: Standby | None = None,
+) -> None:
+    running = find_server(workspace) if workspace else None
+    if workspace is not None and running is not None:
+        print(f"{workspace.root} is open already, at {running['url']} (process {running['pid']}).")
         if browser:
             webbrowser.open(running["url"])
         return
@@ -100,7 +148,7 @@ def open_app(
         if browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    serve(opened, host, port, annotator or login_name(), announce)
+    serve(workspace, host, port, annotator or login_name(), announce, standby)
 
 
 @cli.command()
@@ -135,7 +183,9 @@ def login_name() -> str:
 def main() -> None:
     """Run the command line; what a person can fix ends as one sentence and exit status 1."""
     arguments = sys.argv[1:]
-    if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
+    if not arguments or (arguments[0].startswith("-") and arguments[0] != "--help"):
+        arguments = ["start", *arguments]
+    elif arguments[0] not in COMMANDS and arguments[0] != "--help":
         arguments = ["open", *arguments]
     try:
         cli(args=arguments, prog_name="python -m reviewer")

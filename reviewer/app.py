@@ -1,4 +1,4 @@
-"""The page: Gradio mounted behind our own routes, and the guard around both."""
+"""The page: Gradio mounted behind our own routes."""
 
 import os
 
@@ -8,24 +8,25 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import gradio as gr
+from fastapi import FastAPI
 from gradio.themes import Default
-from starlette.types import ASGIApp
 
 from reviewer.assets import asset_path
 from reviewer.desk import Desk
-from reviewer.guard import guarded
 from reviewer.server import create_server
-from reviewer.tabs import data, review, runs
+from reviewer.tabs import data, map, review, runs
 from reviewer.watch import Watcher
 
 
 def build_page(desk: Desk, watcher: Watcher) -> gr.Blocks:
-    """Return the page: review, runs, data."""
+    """Return the page: review, map, runs, data."""
     hidden = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     with gr.Blocks(title=f"{desk.workspace.config.name} · Labelsieve", fill_width=True) as page:
         with gr.Tabs(elem_id="tabs"):
-            with gr.Tab("Review", id="review"):
+            with gr.Tab("Review", id="review", elem_id="review-tab"):
                 review.build()
+            with gr.Tab("Map", id="map"):
+                map.build()
             with gr.Tab("Runs", id="runs"), gr.Column(elem_id="runs-pane"):
                 runs.build(desk, watcher)
             with gr.Tab("Data", id="data") as tab, gr.Column(elem_id="data-pane"):
@@ -40,8 +41,11 @@ def build_page(desk: Desk, watcher: Watcher) -> gr.Blocks:
     return page
 
 
-def build_app(desk: Desk, watcher: Watcher) -> ASGIApp:
-    """Return the whole app: our routes first (after the mount they would be 404), Gradio at `/`."""
+def build_app(desk: Desk, watcher: Watcher) -> FastAPI:
+    """Return the whole app: our routes first (after the mount they would be 404), Gradio at `/`.
+
+    It stands behind no guard yet: what serves it puts one around everything that it serves.
+    """
     server = create_server(desk, watcher)
     gr.mount_gradio_app(
         server,
@@ -61,4 +65,4 @@ def build_app(desk: Desk, watcher: Watcher) -> ASGIApp:
         enable_monitoring=False,
         show_error=True,
     )
-    return guarded(server)
+    return server

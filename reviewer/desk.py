@@ -56,6 +56,11 @@ class Desk:
         return self._ranking
 
     @property
+    def decisions(self) -> Mapping[int, Decision]:
+        """The decision that holds for each decided position."""
+        return self._decisions
+
+    @property
     def threshold(self) -> float:
         """Below it a sample is flagged; it belongs to the person."""
         return self._threshold

@@ -119,22 +119,31 @@ def _manifest(workspace: Workspace, samples: Samples, decisions: Mapping[int, De
     )
 
 
-def start(run_dir: Path) -> subprocess.Popen:
-    """Start the run in a process of its own, which outlives this one."""
+def engine_command(*arguments: str) -> list[str]:
+    """Return the command line of `python -m engine` with these arguments."""
     # -P and a directory of ours: a stray torch.py beside somebody's images must never be imported.
+    return [sys.executable, "-P", "-m", "engine", *arguments]
+
+
+def engine_environment() -> dict[str, str]:
+    """Return the environment in which `engine_command` finds this very engine from any directory."""
     home = str(Path(engine.__file__).resolve().parent.parent)
     # A relative entry, the empty one too, would mean another folder there than it means here.
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     paths = os.pathsep.join([home, *filter(os.path.isabs, inherited)])
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+
+
+def start(run_dir: Path) -> subprocess.Popen:
+    """Start the run in a process of its own, which outlives this one."""
     with (run_dir / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine", "run", str(run_dir)],
+            engine_command("run", str(run_dir)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=run_dir,
-            env=environment,
+            env=engine_environment(),
             start_new_session=True,
         )
 

@@ -1,42 +1,67 @@
-"""One server for one workspace, from the open database to the last answer."""
+"""One server for one workspace, from the first look at it to the last answer."""
 
 import socket
+import threading
 from collections.abc import Callable
 
 import uvicorn
 
 from reviewer.desk import Desk
+from reviewer.download import Download
 from reviewer.errors import ReviewerError
-from reviewer.open_server import forget_server, note_server
-from reviewer.store import Store
+from reviewer.guard import guarded
+from reviewer.opening import Opening
+from reviewer.standby import Standby
+from reviewer.start import create_front
+from reviewer.switch import Switch
 from reviewer.watch import Watcher
 from reviewer.workspace import Workspace
 
 
 def serve(
-    workspace: Workspace, host: str, port: int, annotator: str, announce: Callable[[str], None]
+    workspace: Workspace | None,
+    host: str,
+    port: int,
+    annotator: str,
+    announce: Callable[[str], None],
+    standby: Standby | None = None,
 ) -> None:
-    """Serve the workspace until the process is told to stop. A workspace without a run gets its first."""
+    """Serve until the process is told to stop: `workspace`, or the start page where there is none yet.
+
+    A workspace without a run gets its first at once; the page is there a few seconds later, and until then
+    the address answers with what is being done. Raises ReviewerError for a port that cannot be used, and
+    EngineError for a workspace that cannot be opened.
+    """
     listener = _listen(host, port)
     address = f"[{host}]" if ":" in host else host
     url = f"http://{address}:{listener.getsockname()[1]}"
-    with Store(workspace.database) as store:
-        desk = Desk(workspace, store, annotator)
-        watcher = Watcher(desk)
-        try:
-            # The first ranking needs the model; it loads while the page does.
-            watcher.start_first()
-            from reviewer.app import build_app
+    opening = Opening(annotator, url, lambda app: switch.show(app), standby)
+    download = Download()
+    front = create_front(opening, download)
+    switch = Switch(front, lambda: opening.view().state == "working" and not server.should_exit)
+    server = uvicorn.Server(uvicorn.Config(guarded(switch), log_level="warning", access_log=False))
+    failures: list[Exception] = []
 
-            config = uvicorn.Config(build_app(desk, watcher), log_level="warning", access_log=False)
-            server = uvicorn.Server(config)
-            note_server(workspace, url)
-            announce(url)
-            server.run(sockets=[listener])
-        finally:
-            forget_server(workspace)
-            watcher.close()
-            desk.close()
+    def build(desk: Desk, watcher: Watcher) -> None:
+        try:
+            opening.build(desk, watcher)
+        except Exception as error:
+            if not server.should_exit:  # a server that is being stopped takes no page any more
+                failures.append(error)
+            server.should_exit = True
+
+    try:
+        if workspace is not None:
+            opened = opening.take(workspace)
+            threading.Thread(target=build, args=opened, name="page", daemon=True).start()
+        announce(url)
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+        opening.close()
+        download.close()
+    if failures:
+        raise failures[0]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from engine.errors import EngineError
 from reviewer import queries
 from reviewer.assets import asset_path
+from reviewer.attention import add_attention_routes
 from reviewer.desk import Desk
+from reviewer.encoder import Encoder
 from reviewer.export import corrected_rows, encoded, read_source
 from reviewer.images import SIDES, render
+from reviewer.map_routes import add_map_routes
 from reviewer.watch import Watcher
 
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -60,14 +63,18 @@ class TurnBody(BaseModel):
 def create_server(desk: Desk, watcher: Watcher) -> FastAPI:
     """Return the FastAPI app with every route of ours."""
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="Labelsieve")
-    server.add_exception_handler(EngineError, _sentence)
-    server.add_exception_handler(RequestValidationError, _sentence)
+    server.add_exception_handler(EngineError, sentence)
+    server.add_exception_handler(RequestValidationError, sentence)
     _add_review_routes(server, desk, watcher)
     _add_file_routes(server, desk)
+    add_web_files(server)
+    add_map_routes(server, desk, watcher)
+    add_attention_routes(server, desk, Encoder())
     return server
 
 
-def _sentence(_: Request, error: Exception) -> JSONResponse:
+def sentence(_: Request, error: Exception) -> JSONResponse:
+    """Answer what a person can fix with the sentence about it."""
     if isinstance(error, RequestValidationError):
         fault = error.errors()[0]
         text = f"The request is not understood: {'.'.join(map(str, fault['loc']))}: {fault['msg']}."
@@ -120,16 +127,9 @@ def _add_review_routes(server: FastAPI, desk: Desk, watcher: Watcher) -> None:
         return answer(**desk.redo(body.id, desk.annotator))
 
 
-def _add_file_routes(server: FastAPI, desk: Desk) -> None:
+def add_web_files(server: FastAPI) -> None:
+    """Add the route of the page's modules and style sheets."""
     web = {path.name: path for path in Path(asset_path("web")).iterdir() if path.suffix in MEDIA_TYPES}
-
-    @server.get("/image/{kind}/{position}")
-    def image(kind: str, position: int) -> Response:
-        if kind not in SIDES or not 0 <= position < len(desk.samples):
-            return Response("There is no such picture.", status_code=404, headers=FRESH)
-        path = desk.samples.paths[position]
-        data, media_type = render(desk.workspace.image_root, path, kind, desk.workspace.cache)
-        return Response(data, media_type=media_type, headers=IMMUTABLE)
 
     @server.get("/web/{name}")
     def asset(name: str) -> Response:
@@ -139,6 +139,16 @@ def _add_file_routes(server: FastAPI, desk: Desk) -> None:
             return Response("There is no such file.", status_code=404, headers=FRESH)
         headers = {"Cache-Control": "no-cache"}
         return Response(path.read_bytes(), media_type=MEDIA_TYPES[path.suffix], headers=headers)
+
+
+def _add_file_routes(server: FastAPI, desk: Desk) -> None:
+    @server.get("/image/{kind}/{position}")
+    def image(kind: str, position: int) -> Response:
+        if kind not in SIDES or not 0 <= position < len(desk.samples):
+            return Response("There is no such picture.", status_code=404, headers=FRESH)
+        path = desk.samples.paths[position]
+        data, media_type = render(desk.workspace.image_root, path, kind, desk.workspace.cache)
+        return Response(data, media_type=media_type, headers=IMMUTABLE)
 
     @server.get("/export.csv")
     def export() -> StreamingResponse:

@@ -9,6 +9,8 @@ from typing import Any
 
 from reviewer import jobs, queries
 from reviewer.desk import Desk
+from reviewer.illustrator import Illustrator
+from reviewer.standby import Standby
 
 LOG = logging.getLogger("labelsieve")
 INTERVAL = 0.3  # seconds
@@ -21,6 +23,7 @@ class Watcher:
         self._desk = desk
         self._children: list[subprocess.Popen] = []
         self._refused: set[str] = set()
+        self._illustrator = Illustrator()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="runs", daemon=True)
         self._thread.start()
@@ -29,22 +32,26 @@ class Watcher:
         """Stop watching. Runs go on; the next start of the app takes their results in."""
         self._stopping.set()
         self._thread.join()
+        self._illustrator.close()
 
-    def start(self, detector: str, settings: Mapping[str, Any] | None = None) -> Path:
-        """Prepare a run with the decisions of this moment and start it."""
+    def start(
+        self, detector: str, settings: Mapping[str, Any] | None = None, standby: Standby | None = None
+    ) -> Path:
+        """Prepare a run with the decisions of this moment and start it, in `standby` where there is one."""
         desk = self._desk
         decisions = queries.read_current_decisions(desk.store.cursor())
         run_dir = jobs.prepare(desk.workspace, desk.samples, decisions, detector, settings)
-        self._children.append(jobs.start(run_dir))
+        handed = standby.take(run_dir) if standby else None
+        self._children.append(handed or jobs.start(run_dir))
         return run_dir
 
-    def start_first(self) -> None:
+    def start_first(self, standby: Standby | None = None) -> None:
         """Start the instant ranking where no run has ranked the samples, is about to, or was stopped."""
         views = [jobs.read_run(d) for d in jobs.run_directories(self._desk.workspace)]
         if any(view.status.state in ("done", "running") for view in views):
             return
         if not views or views[0].status.state != "stopped":
-            self.start("transition")
+            self.start("transition", standby=standby)
 
     def _watch(self) -> None:
         while not self._stopping.wait(INTERVAL):
@@ -52,6 +59,8 @@ class Watcher:
             self._children = [child for child in self._children if child.poll() is None]
             try:
                 self.import_finished()
+                run = self._desk.ranking.run
+                self._illustrator.tend(self._desk.workspace.runs / run.run_id if run else None)
             except Exception:
                 LOG.exception("A run could not be taken in.")
 
@@ -99,4 +108,6 @@ STAGES = {
     "features": "looking at the images",
     "detect": "comparing labels",
     "write": "writing the ranking",
+    "attention": "drawing attention maps",
+    "map": "drawing the map",
 }

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +155,11 @@ def served(workspace: Path, **options: Any) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def browser_page(url: str, **options: Any) -> Iterator[tuple[Any, list[str]]]:
-    """Open `url` in Chromium; yields the page and the list of what must stay empty: console messages,
-    page errors and requests to anywhere else."""
+def browser_page(
+    url: str, *, until: Callable[[Any], None] | None = None, **options: Any
+) -> Iterator[tuple[Any, list[str]]]:
+    """Open `url` in Chromium and wait `until` it is ready (a card that takes keys); yields the page and the
+    list of what must stay empty: console messages, page errors and requests to anywhere else."""
     from playwright.sync_api import sync_playwright
 
     noise: list[str] = []
@@ -168,7 +170,7 @@ def browser_page(url: str, **options: Any) -> Iterator[tuple[Any, list[str]]]:
         page.on("pageerror", lambda error: noise.append(f"error: {error}"))
         page.on("request", lambda request: noise.extend(_foreign(request.url)))
         page.goto(url)
-        wait_for_card(page)
+        (until or wait_for_card)(page)
         yield page, noise
         browser.close()
 

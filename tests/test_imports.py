@@ -26,6 +26,7 @@ def test_the_app_starts_without_tensors_and_without_gradio():
         "reviewer.jobs",
         "reviewer.export",
         "reviewer.watch",
+        "reviewer.start",
         "reviewer.__main__",
     )
     assert {"reviewer", "duckdb", "fastapi"} <= names
@@ -59,6 +60,8 @@ def test_the_records_tier_needs_numpy_only():
         "engine.artifacts",
         "engine.transition",
         "engine.decoding",
+        "engine.illustrations",
+        "engine.backbones",
     )
     assert names & {*TENSORS, "scipy", "reviewer"} == set()
 

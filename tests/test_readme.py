@@ -188,10 +188,14 @@ def test_make_knows_what_the_readme_calls(line: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make on the PATH")
-def test_make_run_without_a_workspace_says_what_to_do() -> None:
-    result = subprocess.run(["make", "run"], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode != 0
-    assert result.stderr.startswith("Name the workspace: make run WORKSPACE=folder")
+@pytest.mark.parametrize(
+    ("variable", "end"), [("WORKSPACE=", " demo"), ("WORKSPACE=my photos", ' open "my photos"')]
+)
+def test_make_run_opens_the_demo_or_the_workspace_that_is_named(variable: str, end: str) -> None:
+    dry = subprocess.run(
+        ["make", "-n", "run", variable], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert dry.stdout.splitlines()[-1] == f".venv/bin/python -m reviewer{end}"
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make on the PATH")

@@ -21,7 +21,7 @@ from tests.driver import ROOT, write_digits, write_random_clip
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Declared, and imported by no module yet or only by another library: the design names each of them.
-NOT_IMPORTED = {"torchvision", "timm", "scikit-learn", "umap-learn", "plotly"}
+NOT_IMPORTED = {"torchvision", "timm", "scikit-learn", "plotly"}
 
 
 def plain(requirement: str) -> str:

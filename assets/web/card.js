@@ -53,7 +53,8 @@ export function createCard(act) {
   const nearText = el("p", { class: "ls-near-text" });
   const near = el("ul", { class: "ls-near", "aria-label": "Nearest images" }, ...slots.map((slot) => slot.root));
   const nearBox = el("section", { class: "ls-near-box" }, nearText, near);
-  const left = el("div", { class: "ls-left" }, stage, el("div", { class: "ls-caption" }, path, size), nearBox);
+  const caption = el("div", { class: "ls-caption" }, path, size);
+  const left = el("div", { class: "ls-left" }, stage, caption, nearBox);
 
   const given = tile("given", "Given label", () => act({ type: "keep" }));
   const suggested = tile("suggested", "Suggested", () => act({ type: "suggestion" }));
@@ -164,6 +165,8 @@ export function createCard(act) {
     root,
     near,
     outcomes,
+    stage,
+    caption,
     /** Puts the decoded <img> on the stage; null while it loads; "failed" where it cannot be shown. */
     picture(img) {
       picture.classList.toggle("ls-loading", img === null);

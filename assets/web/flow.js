@@ -104,7 +104,7 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
     if (trail.ended) view.empty();
     else if (fault) view.failed(fault.message);
     else view.rankingInProgress(ranking);
-    const kept = actions.findIndex(({ type }) => ["undo", "redo", "back", "look"].includes(type));
+    const kept = actions.findIndex(({ type }) => ["undo", "redo", "back", "look", "open"].includes(type));
     actions = kept < 0 ? [] : actions.slice(kept); // keys pressed for cards that do not exist
     return undefined;
   }
@@ -161,6 +161,11 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
     return show();
   }
 
+  async function open(position) {
+    trail.opened(await calls.until(() => calls.get(`/api/card/${position}`)));
+    return show();
+  }
+
   function choose(action) {
     const entry = trail.current();
     if (!entry) return;
@@ -181,6 +186,7 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
       case "redo": return revise(action.type);
       case "back":
       case "forward": return move(action.type);
+      case "open": return open(action.position);
       case "look": return trail.current() && trail.current() === onScreen ? undefined : show();
       case "search":
       case "ambiguous": return choose(action);

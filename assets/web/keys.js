@@ -10,6 +10,7 @@ const LETTERS = {
   b: "bad_image",
   s: "skip",
   z: "undo",
+  v: "attention",
 };
 const NAMED = { Backspace: "undo", ArrowLeft: "back", ArrowRight: "forward" };
 
@@ -25,6 +26,7 @@ export const KEYCAPS = {
   back: "←",
   forward: "→",
   search: "/",
+  attention: "V",
   help: "?",
 };
 
@@ -90,6 +92,7 @@ export const CHEAT_SHEET = [
     [["Z", "Backspace"], "Undo the last decision and return to it"],
     [["⇧ Z"], "Redo"],
     [["←", "→"], "Back and forward, without deciding"],
+    [["V"], "Where the model sees the given class, the suggested one, the difference; off"],
     [["Esc"], "Close, or leave a text field"],
     [["?"], "These keys"],
   ]],

@@ -5,6 +5,18 @@ const LEAST_HEIGHT = 420;
 const THUMB = 76; // px of a neighbour with its gap
 const GAP = 8;
 
+/** Sets `--ls-height` of the element: to the bottom of the window, less what stands below it. */
+export function fitHeight(element) {
+  const top = element.getBoundingClientRect().top + window.scrollY;
+  const setHeight = (below) => {
+    const height = `${Math.max(LEAST_HEIGHT, Math.floor(window.innerHeight - top - below))}px`;
+    if (element.style.getPropertyValue("--ls-height") !== height) element.style.setProperty("--ls-height", height);
+  };
+  setHeight(0);
+  const below = document.documentElement.scrollHeight - window.innerHeight; // a footer, paddings
+  if (below > 0) setHeight(below);
+}
+
 /**
  * Keeps `--ls-height` of the element and `--columns` of the strip right until `signal` aborts;
  * `onThumbs(count)` is called when another number of neighbours fits.
@@ -14,14 +26,7 @@ export function keepFitting(element, strip, signal, onThumbs) {
 
   function fit() {
     if (!element.isConnected || element.offsetParent === null) return; // another tab is shown
-    const top = element.getBoundingClientRect().top + window.scrollY;
-    const setHeight = (below) => {
-      const height = `${Math.max(LEAST_HEIGHT, Math.floor(window.innerHeight - top - below))}px`;
-      if (element.style.getPropertyValue("--ls-height") !== height) element.style.setProperty("--ls-height", height);
-    };
-    setHeight(0);
-    const below = document.documentElement.scrollHeight - window.innerHeight; // a footer, paddings
-    if (below > 0) setHeight(below);
+    fitHeight(element);
     const width = strip.clientWidth;
     const fitting = Math.max(3, Math.min(12, Math.floor((width + GAP) / THUMB)));
     if (!width || fitting === columns) return;

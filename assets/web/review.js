@@ -1,6 +1,7 @@
 // The review pane: mount(element) puts it into Gradio's gr.HTML element. Glue only: listeners, the
 // pane's height, and the view that the flow speaks to.
 
+import { createAttention } from "./attention.js";
 import { createCalls } from "./calls.js";
 import { createCard, decisionText } from "./card.js";
 import { el, isolate } from "./dom.js";
@@ -60,6 +61,9 @@ export async function mount(element) {
   };
   const header = createHeader(act, { onRetry: () => { saver?.retry(); poll(); }, onHelp: () => sheet.toggle() });
   const card = createCard(act);
+  const attention = createAttention({ get: calls.get, near: () => trail.near(), say: (words) => { spoken.textContent = words; }, signal });
+  card.stage.firstChild.after(attention.root);
+  card.caption.append(attention.button);
   const picker = createPicker();
   const sheet = createCheatSheet();
   const spoken = el("div", { class: "ls-spoken", "aria-live": "polite" });
@@ -70,6 +74,7 @@ export async function mount(element) {
   function screen(node, name) {
     if (signal.aborted) return; // a later mount owns the element
     drawn = null;
+    attention.leave();
     delete element.dataset.position;
     picker.close();
     ranker = null;
@@ -105,6 +110,7 @@ export async function mount(element) {
     },
     picture(item) {
       card.picture(!item.ready ? null : item.failed ? "failed" : item.img);
+      if (drawn) attention.show(drawn.entry.card, item.ready && !item.failed ? item.img : null);
       state(item.ready ? "ready" : "loading");
     },
     waiting: () => screen(loadingScreen(), "loading"),
@@ -173,6 +179,7 @@ const given = isolate(shown.given.name);
     if (ownsArrows(target) && (action.type === "back" || action.type === "forward")) return;
     event.preventDefault();
     if (action.type === "help") sheet.toggle();
+    else if (action.type === "attention") attention.cycle();
     else flow?.press({ ...action, at: event.timeStamp });
   }
 
@@ -205,6 +212,7 @@ const given = isolate(shown.given.name);
   });
   signal.addEventListener("abort", () => saver?.stop());
   document.addEventListener("keydown", onKey, { capture: true, signal });
+  window.addEventListener("labelsieve:open", (event) => act({ type: "open", position: event.detail.position }), { signal });
   window.addEventListener("online", () => { saver?.retry(); poll(); }, { signal });
   window.addEventListener("beforeunload", (event) => {
     if (saver?.state().unsaved) event.preventDefault();

@@ -117,6 +117,8 @@ export function createTrail() {
       return visit(pointer + 1);
     },
     undone: (card) => place(card, card.decision ?? null),
+    /** A card that was asked for by its position; a decision may be here that the server has not heard of. */
+    opened: (card) => place(card, entries[indexOf(card.position)]?.decision ?? card.decision ?? null),
     /** A decision that came back: its card is decided again and the trail moves on from it. */
     redone(card) {
       place(card, card.decision ?? null);

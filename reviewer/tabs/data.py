@@ -4,8 +4,12 @@ import html
 
 import gradio as gr
 
+from engine.backbones import FOR_PHOTOS, find_backbone, find_downloaded
+from engine.config import BUNDLED, BackboneConfig
 from reviewer import queries
+from reviewer.demo import is_demo
 from reviewer.desk import Desk
+from reviewer.workspace import FILE, Workspace
 
 EXPORT = (
     '<a class="export" href="/export.csv" download>Download the corrected table</a>'
@@ -53,16 +57,44 @@ def refresh(desk: Desk) -> tuple[str, list[list], list[list]]:
 def _summary(desk: Desk, n_faults: int) -> str:
     progress = desk.progress()
     left_out = sum(1 for problem in desk.samples.problems if problem is not None)
+    backbone, advice = backbone_words(desk.workspace)
     facts = [
         ("Workspace", str(desk.workspace.root)),
         ("Images", str(desk.workspace.image_root)),
         ("Rows", f"{len(desk.samples):,}" + (f", {left_out:,} cannot be reviewed" if left_out else "")),
         ("Classes", f"{len(desk.workspace.class_names):,}"),
+        ("Backbone", backbone),
         ("Decided", _decided(progress)),
         ("Import report", f"{n_faults:,} lines" if n_faults else "nothing to report"),
     ]
     rows = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in facts)
-    return f"<dl>{rows}</dl>"
+    return f"<dl>{rows}</dl>" + (f'<p class="advice">{html.escape(advice)}</p>' if advice else "")
+
+
+def backbone_words(workspace: Workspace) -> tuple[str, str]:
+    """Return which backbone looks at the images; and what to do where it will not do, else ""."""
+    config = workspace.config.backbone
+    if config.weights == BUNDLED:
+        if is_demo(workspace):
+            return "the bundled model, which knows the drawn world of this demo and no other", ""
+        better = FOR_PHOTOS[0]
+        return "the bundled model", (
+            "The bundled model knows only the drawn world of the demo and is of no use for photos. To take "
+            f'another, write model = "{better.model}" and weights = "{better.weights}" under [backbone] in '
+            f"{workspace.root / FILE}, {_fetch(better.config)} ({better.megabytes:,} MB), open the workspace "
+            "again and start a run."
+        )
+    known = find_backbone(config.model, config.weights)
+    if known is None:
+        return f"{config.model}, weights {config.weights}", ""
+    advice = ""
+    if find_downloaded(known) is None:
+        advice = f"Its weights are not on this computer: {_fetch(config)} ({known.megabytes:,} MB)."
+    return f"{known.model}, weights {known.weights}", advice
+
+
+def _fetch(config: BackboneConfig) -> str:
+    return f"fetch them with python -m engine fetch --model {config.model} --weights {config.weights}"
 
 
 def _decided(progress: dict) -> str:

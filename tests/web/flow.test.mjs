@@ -23,6 +23,9 @@ function rig({ n = 30, version = 1, ranking = {} } = {}) {
   const reply = () => ({ progress: {}, ranking: { ...server.ranking, version: server.version } });
   const calls = {
     async get(path) {
+      const one = /^\/api\/card\/(\d+)$/.exec(path);
+      if (one && Number(one[1]) >= n) throw Object.assign(new Error("There is no such sample."), { status: 400 });
+      if (one) return cardAt(Number(one[1]));
       const query = new URLSearchParams(path.split("?")[1]);
       const held = new Set(query.get("held").split(",").filter(Boolean).map(Number));
       await gates.cards;
@@ -187,4 +190,29 @@ test("keys typed before the picker could open go into it, the choice goes to the
   assert.deepEqual(view.fed, ["f"]);
   view.options.onChoose(["frog"]);
   assert.deepEqual(outcomes(server), [[0, "relabel", "frog"]]);
+});
+
+test("a card that is asked for by its position comes before the one on screen, and the queue goes on from there", async () => {
+  const { flow, shown, server } = rig();
+  await flow.look();
+  await turn();
+  flow.press({ type: "open", position: 17, at: 0 });
+  await turn();
+  assert.deepEqual(shown.slice(-1), [17]);
+  flow.press({ type: "keep", at: 0 });
+  await turn();
+  assert.deepEqual(server.decided.map(({ position }) => position), [17]);
+  assert.deepEqual(shown.slice(-1), [0]);
+});
+
+test("a card that was decided here and is asked for again shows that decision, heard of by the server or not", async () => {
+  const { flow, shown, trail } = rig();
+  await flow.look();
+  await turn();
+  flow.press({ type: "keep", at: 0 });
+  await turn();
+  flow.press({ type: "open", position: 0, at: 0 });
+  await turn();
+  assert.deepEqual(shown.slice(-1), [0]);
+  assert.equal(trail.current().decision.outcome, "keep");
 });
