@@ -16,6 +16,7 @@ import os
 import random
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -223,14 +224,12 @@ def write_model(out: Path, config: dict[str, Any], weights: dict[str, torch.Tens
 
 def main() -> None:
     """Draw what is missing, train, judge, write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--cache", type=Path, required=True, help="folder for the drawn pictures")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
-    parser.add_argument("--batch", type=int, default=Recipe.batch)
-    parser.add_argument("--rate", type=float, default=Recipe.rate)
     asked = parser.parse_args()
-    recipe = Recipe(steps=asked.steps, batch=asked.batch, rate=asked.rate)
+    recipe = Recipe(steps=asked.steps)
     asked.out.mkdir(parents=True, exist_ok=True)
     learn = load_pictures(asked.cache, LEARN_SEEDS, SIZE)
     held_out = load_pictures(asked.cache, CHECK_SEEDS, CHECK_SIZE)
@@ -245,11 +244,11 @@ def main() -> None:
     tokenizer = open_clip.SimpleTokenizer(bpe_path=str(asked.out / "bpe.txt.gz"), context_length=CONTEXT)
     config = model_config(tokenizer.vocab_size)
     shape = {key: value for key, value in config.items() if key != "text_cfg"}
-    text_shape = {key: value for key, value in config["text_cfg"].items() if key != "tokenizer_kwargs"}
+    text_shape: Any = {key: value for key, value in config["text_cfg"].items() if key != "tokenizer_kwargs"}
     model = open_clip.CLIP(**shape, text_cfg=text_shape)
 
     began, used = time.monotonic(), time.process_time()
-    check = lambda judged: zero_shot(judged, tokenizer, held_out)  # noqa: E731
+    check = partial(zero_shot, tokenizer=tokenizer, pictures=held_out)
     weights, log = train(model, Lessons(learn, tokenizer, recipe.batch), recipe, check)
     seconds, processor = time.monotonic() - began, time.process_time() - used
     model.load_state_dict({name: value.half().float() for name, value in weights.items()})

@@ -155,7 +155,7 @@ def _load(source: Source) -> tuple[Any, Any]:
     finally:
         logging.getLogger().setLevel(level)
     try:
-        own = {} if source.vocabulary is None else {"bpe_path": str(source.vocabulary)}
+        own: dict[str, Any] = {} if source.vocabulary is None else {"bpe_path": str(source.vocabulary)}
         return model, open_clip.get_tokenizer(source.model, **own)
     except (OSError, ImportError, ValueError, RuntimeError, EOFError) as error:
         raise EngineError(
