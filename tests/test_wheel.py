@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.driver import ROOT, write_digits, write_random_clip
+from tests.driver import ROOT, write_digits
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Declared, and imported by no module yet or only by another library: the design names each of them.
@@ -83,19 +83,25 @@ def wheel(built: Path) -> Path:
     return next(built.glob("labelsieve-*.whl"))
 
 
-def test_the_wheel_holds_the_packages_and_the_web_files_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_packages_and_their_assets_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     packages = {
         path.relative_to(ROOT).as_posix()
         for package in ("engine", "reviewer")
         for path in (ROOT / package).rglob("*.py")
     }
-    web = {f"reviewer/_assets/web/{path.name}" for path in (ROOT / "assets" / "web").iterdir()}
-    assert any(name.endswith(".js") for name in web)
-    assert any(name.endswith(".css") for name in web)
+    homes = {"web": "reviewer", "demo": "reviewer", "model": "engine"}
+    assets = {
+        f"{home}/_assets/{path.relative_to(ROOT / 'assets').as_posix()}"
+        for folder, home in homes.items()
+        for path in (ROOT / "assets" / folder).rglob("*")
+        if path.is_file()
+    }
+    assert {Path(name).suffix for name in assets} >= {".js", ".css", ".jpg", ".csv", ".safetensors", ".gz"}
+    assert not any("truth" in name for name in assets)
     info = f"labelsieve-{PROJECT['version']}.dist-info"
     about = {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
-    assert names == packages | web | about | {f"{info}/licenses/LICENSE"}
+    assert names == packages | assets | about | {f"{info}/licenses/LICENSE"}
 
 
 def test_the_source_archive_holds_what_the_wheel_is_made_of(built: Path) -> None:
@@ -163,11 +169,18 @@ def test_the_commands_tell_what_they_do(python: Path) -> None:
     assert "init" in run(python.with_name("labelsieve"), "--help")
 
 
+def test_the_demo_is_in_it(python: Path, elsewhere: Path) -> None:
+    made = run(python, "-c", "from reviewer.demo import open_demo; print(open_demo().image_root)")
+    pictures = Path(made.strip())
+    assert pictures.is_dir()
+    assert not pictures.is_relative_to(ROOT)
+    assert len(list(pictures.rglob("*.jpg"))) == 1500
+
+
 @pytest.fixture
 def workspace(python: Path, elsewhere: Path) -> Path:
     write_digits(elsewhere / "photos", count=60)
-    clip = write_random_clip(elsewhere / "clip")
-    run(python, "-m", "reviewer", "init", "digits", "--images", "photos", "--weights", clip)
+    run(python, "-m", "reviewer", "init", "digits", "--images", "photos", "--weights", "bundled")
     return elsewhere / "digits"
 
 
@@ -187,12 +200,13 @@ def url(python: Path, workspace: Path) -> Iterator[str]:
 def test_it_ranks_and_serves_and_exports(python: Path, workspace: Path, url: str) -> None:
     transport = httpx.HTTPTransport(retries=5)
     with httpx.Client(base_url=url, timeout=60, trust_env=False, transport=transport) as client:
+        # It is answered when the page is there.
+        assert client.get("/api/session").json()["ranking"]["state"] == "ready"
         assert client.get("/healthz").status_code == 200
         script = client.get("/web/review.js")
         assert script.status_code == 200
         assert script.content == (ROOT / "assets" / "web" / "review.js").read_bytes()
         assert client.get("/").status_code == 200
-        assert client.get("/api/session").json()["ranking"]["state"] == "ready"
         out = workspace.parent / "out.csv"
         run(python, "-m", "reviewer", "export", workspace, out)
         assert len(out.read_text(encoding="utf-8").splitlines()) == 61
