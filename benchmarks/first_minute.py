@@ -30,8 +30,8 @@ from engine.config import BUNDLED
 from reviewer.demo import DEMO
 from tests.driver import ROOT, reviewer
 
-GLANCE = 0.05
-"""Seconds between two looks."""
+GLANCE = 0.25
+"""Seconds between two looks, each of which costs the app some milliseconds."""
 
 
 @dataclass(frozen=True)

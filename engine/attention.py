@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
-from torch import nn
 from torch.nn import functional
 
 from engine.clip.backbone import Backbone
+from engine.clip.vision import is_plain
 from engine.config import DEFAULT_ATTENTION
 from engine.errors import EngineError
 
@@ -36,15 +35,11 @@ def grid_size(backbone: Backbone) -> int | None:
 
     Needed: open_clip's VisionTransformer of plain blocks, whose first token becomes the image feature.
     """
-    visual = getattr(backbone.model, "visual", None)
-    if not isinstance(visual, VisionTransformer) or visual.attn_pool is not None:
+    visual: Any = getattr(backbone.model, "visual", None)
+    if not is_plain(visual):
         return None
-    blocks = visual.transformer.resblocks
-    plain = all(
-        type(b) is ResidualAttentionBlock and isinstance(b.attn, nn.MultiheadAttention) for b in blocks
-    )
     rows, columns = visual.grid_size
-    return int(rows) if plain and visual.pool_type == "tok" and rows == columns else None
+    return int(rows) if rows == columns else None
 
 
 def no_grid(backbone: Backbone) -> str:

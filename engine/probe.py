@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch.nn import functional
 
 FLOOR = 1e-6
@@ -61,21 +62,23 @@ def _fit_and_ask(
     image_BD = (image_BD - mean_D) / std_D
     present_K = torch.bincount(label_B, minlength=n_classes) > 0
     closed_K = torch.where(present_K, 0.0, -torch.inf)
-    weight_DK = torch.zeros(image_BD.shape[1], n_classes, device=image_BD.device, requires_grad=True)
-    bias_K = torch.zeros(n_classes, device=image_BD.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [weight_DK, bias_K], max_iter=ITERATIONS, tolerance_grad=1e-5, line_search_fn="strong_wolfe"
-    )
 
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        logits_BK = image_BD @ weight_DK + bias_K + closed_K
-        value = functional.cross_entropy(logits_BK, label_B) + DECAY / 2 * weight_DK.square().sum()
-        value.backward()
-        return value
+    def unpack(values: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        both = torch.from_numpy(values.astype(np.float32)).to(image_BD.device).view(-1, n_classes)
+        return both[:-1], both[-1]
 
-    optimizer.step(loss)
-    with torch.no_grad():
-        logits_MK = (asked_MD - mean_D) / std_D @ weight_DK + bias_K + closed_K
-        probs_MK = logits_MK.softmax(dim=1).clamp_min(FLOOR)
-        return probs_MK / probs_MK.sum(dim=1, keepdim=True)
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        weight_DK, bias_K = unpack(values)
+        log_BK = (image_BD @ weight_DK + bias_K + closed_K).log_softmax(dim=1)
+        value = functional.nll_loss(log_BK, label_B) + DECAY / 2 * weight_DK.square().sum()
+        error_BK = log_BK.exp()
+        error_BK[torch.arange(len(label_B), device=error_BK.device), label_B] -= 1.0
+        error_BK /= len(label_B)
+        slope = torch.cat([image_BD.T @ error_BK + DECAY * weight_DK, error_BK.sum(dim=0)[None]])
+        return float(value), slope.cpu().numpy().ravel().astype(np.float64)
+
+    start = np.zeros((image_BD.shape[1] + 1) * n_classes)
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "gtol": 1e-5})
+    weight_DK, bias_K = unpack(best.x)
+    probs_MK = ((asked_MD - mean_D) / std_D @ weight_DK + bias_K + closed_K).softmax(dim=1).clamp_min(FLOOR)
+    return probs_MK / probs_MK.sum(dim=1, keepdim=True)

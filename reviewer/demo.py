@@ -8,7 +8,7 @@ import tomli_w
 from engine.config import BUNDLED, BackboneConfig
 from reviewer.assets import asset_path
 from reviewer.errors import ReviewerError
-from reviewer.recent import data_folder
+from reviewer.folders import demo_place
 from reviewer.workspace import FILE, Workspace, create_workspace, open_workspace
 
 # Read when they are used, so that a test can put a smaller demo in their place. The table names its
@@ -20,19 +20,9 @@ IMAGES = "images"
 N_SHOWN = 12
 
 
-def demo_place() -> Path:
-    """Return where the demo's workspace is made unless a folder is named."""
-    return data_folder() / "demo"
-
-
 def is_there() -> bool:
     """Return whether the demo came with this installation."""
     return (DEMO / TABLE).is_file() and (DEMO / IMAGES).is_dir()
-
-
-def is_made(folder: Path | None = None) -> bool:
-    """Return whether the demo's workspace has been made before."""
-    return ((folder or demo_place()) / FILE).is_file()
 
 
 def is_demo(workspace: Workspace) -> bool:
@@ -57,7 +47,7 @@ def open_demo(folder: Path | None = None) -> Workspace:
             f"The demo is not in this installation ({DEMO / TABLE} does not exist); install Labelsieve anew, "
             "or make a workspace of your own images."
         )
-    if is_made(root):
+    if (root / FILE).is_file():
         _point_at_pictures(root)
         return open_workspace(root)
     workspace, _ = create_workspace(

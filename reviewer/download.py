@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.backbones import Backbone
 from reviewer.errors import ReviewerError
-from reviewer.jobs import engine_command, engine_environment
+from reviewer.processes import engine_command, engine_environment
 
 PATIENCE = 5  # seconds that a process which is asked to stop may take
 

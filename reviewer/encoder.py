@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from reviewer.errors import ReviewerError
-from reviewer.jobs import engine_command, engine_environment
+from reviewer.processes import engine_command, engine_environment
 
 LOG = logging.getLogger("labelsieve")
 MAX_WAITING = 64

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.artifacts import read_status
 from engine.illustrations import ILLUSTRATIONS
-from reviewer.jobs import engine_command, engine_environment
+from reviewer.processes import engine_command, engine_environment
 
 LOG = logging.getLogger("labelsieve")
 PAUSE = 2.0  # seconds that a new ranking has for its first cards

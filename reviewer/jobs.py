@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import psutil
 
-import engine
 from engine.artifacts import (
     RunStatus,
     is_alive,
@@ -29,6 +27,7 @@ from engine.errors import EngineError
 from engine.manifest import Manifest, Pin, write_manifest
 from reviewer.decisions import Decision, Outcome
 from reviewer.errors import ReviewerError
+from reviewer.processes import engine_command, engine_environment
 from reviewer.queries import Samples
 from reviewer.sources import Fault
 from reviewer.store import Store
@@ -117,21 +116,6 @@ def _manifest(workspace: Workspace, samples: Samples, decisions: Mapping[int, De
         pins=tuple(pins),
         pin_labels=tuple(chosen),
     )
-
-
-def engine_command(*arguments: str) -> list[str]:
-    """Return the command line of `python -m engine` with these arguments."""
-    # -P and a directory of ours: a stray torch.py beside somebody's images must never be imported.
-    return [sys.executable, "-P", "-m", "engine", *arguments]
-
-
-def engine_environment() -> dict[str, str]:
-    """Return the environment in which `engine_command` finds this very engine from any directory."""
-    home = str(Path(engine.__file__).resolve().parent.parent)
-    # A relative entry, the empty one too, would mean another folder there than it means here.
-    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    paths = os.pathsep.join([home, *filter(os.path.isabs, inherited)])
-    return {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
 
 
 def start(run_dir: Path) -> subprocess.Popen:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reviewer.browse import printable
 from reviewer.errors import ReviewerError
-from reviewer.recent import data_folder
+from reviewer.folders import data_folder
 from reviewer.sources import LABEL_COLUMNS, PATH_COLUMNS, Fault, Source, read_folder, read_labels
 from reviewer.table import find_column, read_table
 from reviewer.workspace import FILE as WORKSPACE_FILE

@@ -4,9 +4,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from engine.artifacts import read_json, write_json
+from reviewer.folders import data_folder
 from reviewer.schema import utc_now
 from reviewer.workspace import FILE as WORKSPACE_FILE
 
@@ -21,11 +20,6 @@ class Recent:
 
     root: Path
     opened: str
-
-
-def data_folder() -> Path:
-    """Return the folder in which this program keeps what belongs to the person; it may not exist yet."""
-    return user_data_path("labelsieve", appauthor=False)
 
 
 def read_recent() -> list[Recent]:

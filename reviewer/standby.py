@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from reviewer.jobs import engine_command, engine_environment
+from reviewer.processes import engine_command, engine_environment
 
 LOG = logging.getLogger("labelsieve")
 

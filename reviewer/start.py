@@ -21,11 +21,12 @@ from reviewer.assets import asset_path
 from reviewer.browse import list_folder
 from reviewer.download import Download
 from reviewer.errors import ReviewerError
+from reviewer.folders import demo_place
 from reviewer.opening import Opening
 from reviewer.preview import preview_source
 from reviewer.recent import read_recent
 from reviewer.server import FRESH, add_web_files, sentence
-from reviewer.workspace import Workspace, create_workspace, open_workspace
+from reviewer.workspace import FILE, Workspace, create_workspace, open_workspace
 
 PAGE_HEADERS = {
     **FRESH,
@@ -171,7 +172,7 @@ def _add_looking(router: APIRouter) -> None:
 
     @router.get("/choices")
     def choices() -> JSONResponse:
-        place = demo.demo_place()
+        place = demo_place()
         recent = [
             {"name": entry.root.name, "path": str(entry.root), "opened": entry.opened}
             for entry in read_recent()
@@ -179,7 +180,7 @@ def _add_looking(router: APIRouter) -> None:
         ]
         about = {
             "there": demo.is_there(),
-            "made": demo.is_made(place),
+            "made": (place / FILE).is_file(),
             "place": str(place),
             "pictures": len(pictures),
         }

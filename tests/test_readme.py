@@ -18,7 +18,7 @@ import pytest
 import typer.main
 
 import engine.__main__
-import reviewer.__main__
+import reviewer.commands
 from engine.config import DETECTORS, BackboneConfig
 from reviewer.export import COLUMNS
 from tests.driver import ROOT, write_digits, write_random_clip
@@ -32,7 +32,7 @@ COMMANDS = [
 ]
 # What builds an environment or runs this test; each has a test of its own below.
 NOT_HERE = ("python3 -m venv", ". .venv/bin/activate", "pip install", "make ")
-CLIS = {"reviewer": reviewer.__main__.cli, "engine": engine.__main__.app}
+CLIS = {"reviewer": reviewer.commands.cli, "engine": engine.__main__.app}
 SERVES = re.compile(r"python -m reviewer (?!init|triage|export)")
 
 

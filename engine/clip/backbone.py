@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch.nn import functional
 
+from engine.clip.vision import image_features, is_plain
 from engine.clip.weights import Source, find_weights
 from engine.config import BackboneConfig
 from engine.errors import EngineError
@@ -53,8 +54,12 @@ class Backbone:
         with torch.inference_mode():
             image_BCHW = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255.0
             with self.runtime.autocast():
-                image_BD = self.model.encode_image((image_BCHW - mean_C) / std_C)
+                image_BD = self._encode((image_BCHW - mean_C) / std_C)
             return functional.normalize(image_BD.float(), dim=-1).cpu().numpy()
+
+    def _encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
+        visual = getattr(self.model, "visual", None)
+        return image_features(visual, image_BCHW) if is_plain(visual) else self.model.encode_image(image_BCHW)
 
     def class_features(self, prompts: Sequence[str]) -> np.ndarray:
         """Return the text features T, (K, D) float32, unit L2: the mean over the templates' unit features.

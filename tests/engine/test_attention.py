@@ -100,7 +100,8 @@ def recorded(backbone, pixels):
                 with_kwargs=True,
             )
         )
-    backbone.encode_images(pixels)
+    with torch.no_grad():
+        backbone.model.encode_image(attention._normalised(backbone, pixels))
     for handle in handles:
         handle.remove()
     return [each.clone() for each in weights], [each.clone() for each in inputs]

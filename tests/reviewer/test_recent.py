@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from reviewer.recent import FILE, N_KEPT, data_folder, read_recent, remember
+from reviewer.folders import data_folder
+from reviewer.recent import FILE, N_KEPT, read_recent, remember
 
 
 @pytest.fixture(autouse=True)

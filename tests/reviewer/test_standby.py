@@ -8,8 +8,9 @@ import pytest
 
 from engine.artifacts import read_status
 from engine.config import BUNDLED, BackboneConfig
+from reviewer.__main__ import completed, will_rank
 from reviewer.desk import Desk
-from reviewer.jobs import engine_command, engine_environment
+from reviewer.processes import engine_command, engine_environment
 from reviewer.standby import Standby
 from reviewer.store import Store
 from reviewer.watch import Watcher
@@ -102,3 +103,37 @@ def test_the_first_ranking_is_given_to_it(desk: Desk, monkeypatch: pytest.Monkey
     assert len(handed) == 1
     assert (handed[0] / "manifest.csv").is_file()
     assert not (handed[0] / "log.txt").exists()
+
+
+# -- whether it is started before the commands are even imported --
+
+
+def test_a_command_that_is_left_out_is_added() -> None:
+    assert completed([]) == ["start"]
+    assert completed(["--port", "0"]) == ["start", "--port", "0"]
+    assert completed(["photos"]) == ["open", "photos"]
+    assert completed(["demo"]) == ["demo"]
+    assert completed(["--help"]) == ["--help"]
+
+
+def test_an_engine_is_started_where_no_run_has_ranked(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "profile"))
+    root = str(workspace.root)
+    assert will_rank(["open", root, "--no-browser"])
+    assert will_rank(["demo"])
+    assert will_rank(["demo", "--port", "0"])
+    for arguments in (
+        ["start"],
+        ["open", str(tmp_path)],
+        ["open", "--help"],
+        ["open"],
+        ["export", root, "x"],
+    ):
+        assert not will_rank(arguments), arguments
+    (workspace.runs / "1").mkdir(parents=True)
+    assert will_rank(["open", root])
+    (workspace.runs / "1" / "result.json").touch()
+    assert not will_rank(["open", root])
+    assert not will_rank(["demo", root])

