@@ -18,6 +18,7 @@ BACKBONE = BackboneConfig(weights=BUNDLED)
 TABLE = "labels.csv"
 IMAGES = "images"
 N_SHOWN = 12
+FIRST_SHOWN = 38  # from here on the even steps meet no picture that is unusable or of no class
 
 
 def is_there() -> bool:
@@ -33,7 +34,8 @@ def is_demo(workspace: Workspace) -> bool:
 def demo_pictures() -> list[Path]:
     """Return a dozen pictures, spread evenly over the demo; none where there is no demo."""
     pictures = sorted((DEMO / IMAGES).glob("*.jpg"))
-    return pictures[:: max(1, len(pictures) // N_SHOWN)][:N_SHOWN]
+    step = max(1, len(pictures) // N_SHOWN)
+    return pictures[min(FIRST_SHOWN, step - 1) :: step][:N_SHOWN]
 
 
 def open_demo(folder: Path | None = None) -> Workspace:

@@ -20,6 +20,7 @@ from assets.build.make_demo import (
     read_truth,
 )
 from assets.build.pictures import CHECK_SEEDS, LEARN_SEEDS
+from reviewer.demo import N_SHOWN, demo_pictures
 
 TRUTH = read_truth()
 SHOWN = [entry for entry in TRUTH if entry.true_label in LOOK_ALIKES]
@@ -64,6 +65,14 @@ def test_classes_are_about_equal_and_wrong_labels_are_spread() -> None:
     assert max(Counter(e.true_label for e in SHOWN).values()) < 1.2 * len(SHOWN) / 12
     wrong = Counter(entry.true_label for entry in SHOWN if entry.label != entry.true_label)
     assert min(wrong.values()) >= 8
+
+
+def test_the_start_page_shows_good_pictures() -> None:
+    by_path = {entry.path: entry for entry in TRUTH}
+    shown = [by_path[path.relative_to(DEMO).as_posix()] for path in demo_pictures()]
+    assert len(shown) == N_SHOWN
+    assert {entry.kind for entry in shown} == {"clean"}
+    assert len({entry.true_label for entry in shown}) >= 10
 
 
 def test_the_model_has_seen_none_of_them() -> None:
