@@ -15,8 +15,9 @@ WORKSPACE ?=
 run: .venv/installed ## open the demo, or WORKSPACE=folder
 	$(BIN)/python -m reviewer $(if $(strip $(WORKSPACE)),open "$(WORKSPACE)",demo)
 
+# A file stays with one worker: its tests share servers and workspaces.
 test: .venv/installed ## all tests that run offline on a CPU in minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/installed lint test ## what CI runs
 

@@ -33,7 +33,7 @@ COMMANDS = [
 # What builds an environment or runs this test; each has a test of its own below.
 NOT_HERE = ("python3 -m venv", ". .venv/bin/activate", "pip install", "make ")
 CLIS = {"reviewer": reviewer.commands.cli, "engine": engine.__main__.app}
-SERVES = re.compile(r"python -m reviewer (?!init|triage|export)")
+SERVES = re.compile(r"python -m reviewer(?! init| triage| export)")
 
 
 def section(title: str) -> str:
@@ -113,7 +113,7 @@ def test_the_commands_run_as_written_one_after_the_other(place: Path, environmen
     assert len(here) >= 9
     for command in here:
         if SERVES.match(command):
-            serve_until_ranked(command, place, environment)
+            serve_a_while(command, place, environment)
             continue
         result = subprocess.run(
             command, shell=True, cwd=place, env=environment, capture_output=True, text=True, timeout=300
@@ -125,8 +125,8 @@ def test_the_commands_run_as_written_one_after_the_other(place: Path, environmen
     assert len(rows) == 16
 
 
-def serve_until_ranked(command: str, place: Path, environment: dict[str, str]) -> None:
-    """Start the app with `command`, wait for its first ranking, and stop it as Ctrl+C does."""
+def serve_a_while(command: str, place: Path, environment: dict[str, str]) -> None:
+    """Start the app with `command`, wait for its first ranking or the start page, stop it as Ctrl+C does."""
     named = re.search(r"--port (\d+)", command)
     port = int(named[1]) if named else 7861
     with socket.socket() as probe:
@@ -143,10 +143,14 @@ def serve_until_ranked(command: str, place: Path, environment: dict[str, str]) -
     )
     assert process.stdout is not None
     try:
-        line = process.stdout.readline()
+        line = next((line for line in process.stdout if " at http" in line), "")
         assert f"http://127.0.0.1:{port} " in line, line + process.stdout.read()
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
-            wait(lambda: answers(client), 60, command)
+            if command == "python -m reviewer":
+                wait(lambda: answers(client, "/start/choices"), 60, command)
+                assert client.get("/start/choices").json()["demo"]["there"]
+                return
+            wait(lambda: answers(client, "/healthz"), 60, command)
             wait(lambda: client.get("/api/session").json()["ranking"]["state"] == "ready", 200, command)
     finally:
         process.send_signal(signal.SIGINT)
@@ -155,9 +159,9 @@ def serve_until_ranked(command: str, place: Path, environment: dict[str, str]) -
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def answers(client: httpx.Client) -> bool:
+def answers(client: httpx.Client, path: str) -> bool:
     try:
-        return client.get("/healthz").status_code == 200
+        return client.get(path).status_code == 200
     except httpx.TransportError:
         return False
 
