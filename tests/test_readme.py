@@ -197,7 +197,11 @@ def test_make_knows_what_the_readme_calls(line: str) -> None:
 )
 def test_make_run_opens_the_demo_or_the_workspace_that_is_named(variable: str, end: str) -> None:
     dry = subprocess.run(
-        ["make", "-n", "run", variable], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-n", "run", variable],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert dry.stdout.splitlines()[-1] == f".venv/bin/python -m reviewer{end}"
 

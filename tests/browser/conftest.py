@@ -1,11 +1,13 @@
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.driver import Server, reviewer, served, write_digits, write_random_clip
+from tests.driver import ROOT, Server, reviewer, served, write_digits, write_random_clip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,10 +34,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ranked(tmp_path_factory: pytest.TempPathFactory, digits: tuple[Path, dict], clip: Path) -> Path:
-    """A workspace of the digits with its first ranking; copied by each test that writes."""
+    """A workspace of the digits, ranked and with all its maps drawn; copied by each test that writes."""
     workspace = tmp_path_factory.mktemp("ranked") / "digits"
     reviewer("init", workspace, "--images", digits[0], "--weights", clip)
     reviewer("triage", workspace)
+    # Drawn once: each server would start a process for it, which works on beside the tests that follow.
+    for run in (workspace / "runs").iterdir():
+        draw = [sys.executable, "-m", "engine", "illustrate", str(run)]
+        subprocess.run(draw, check=True, capture_output=True, cwd=ROOT)
     return workspace
 
 

@@ -2,7 +2,7 @@
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from engine.artifacts import write_json
-from engine.illustrations import ILLUSTRATIONS, SPACES, write_projection
+from engine.illustrations import ILLUSTRATIONS, SPACES, remove_illustrations, write_projection
 from reviewer.jobs import run_directories
 from reviewer.workspace import open_workspace
 from tests.driver import Server, browser_page, position, served, wait_for_card
@@ -74,6 +74,17 @@ class Map:
         y = (view["y"][1] - self.plane[:, 1]) / (view["y"][1] - view["y"][0])
         return np.stack([view["left"] + x * view["width"], view["top"] + y * view["height"]], axis=1)
 
+    def settled(self, holds: Callable[[np.ndarray], bool]) -> np.ndarray:
+        """Wait until the points stand still where `holds` is true; return where they are."""
+        before = self.pixels()
+        for _ in range(50):
+            self.page.wait_for_timeout(300)
+            now = self.pixels()
+            if holds(now) and np.array_equal(now, before):
+                return now
+            before = now
+        raise AssertionError("the points are not where they should be")
+
     def gaps(self) -> np.ndarray:
         """Return how far each point is from the next one, in pixels."""
         pixels = self.pixels()
@@ -99,6 +110,12 @@ class Map:
         """Return the position that a click there has to open."""
         self.nearest_before = self.nearest(x, y)
         return self.nearest_before
+
+
+def wider(now: np.ndarray, before: np.ndarray, two: np.ndarray) -> bool:
+    """Return whether two points have moved apart by a fifth."""
+    apart = [np.linalg.norm(each[two[0]] - each[two[1]]) for each in (now, before)]
+    return bool(apart[0] > 1.2 * apart[1])
 
 
 @contextmanager
@@ -164,10 +181,7 @@ def test_a_click_in_a_crowd_opens_the_nearest_also_when_zoomed_and_moved(mapped:
                 for _ in range(3):
                     page.mouse.wheel(0, -120)
                     page.wait_for_timeout(150)
-                zoomed = plane.pixels()
-                assert np.linalg.norm(zoomed[dense[0]] - zoomed[dense[-1]]) > 1.2 * np.linalg.norm(
-                    pixels[dense[0]] - pixels[dense[-1]]
-                )
+                zoomed = plane.settled(lambda now, before=pixels, two=dense[[0, -1]]: wider(now, before, two))
                 x, y = zoomed[dense[0]] + 1.5
             if move == "move":
                 page.mouse.move(x, y)
@@ -296,6 +310,8 @@ def test_it_follows_the_theme_and_the_size_of_the_window(mapped: Server) -> None
 
 @pytest.mark.timeout(420)
 def test_the_map_appears_by_itself_after_the_first_ranking(workspace: Path) -> None:
+    for run in run_directories(open_workspace(workspace)):
+        remove_illustrations(run)
     with served(workspace) as server, map_page(server) as (page, plane, _):
         page.get_by_role("tab", name="Map").click()
         page.locator("#labelsieve-map .ls-message h2").wait_for()
