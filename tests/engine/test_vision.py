@@ -1,12 +1,14 @@
 """Our forward pass of a vision transformer gives open_clip's values, and leaves other towers to open_clip."""
 
+from typing import Any
+
 import pytest
 import torch
-from open_clip.model import CLIP
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
 from engine.clip.vision import image_features, is_plain
 
-TEXT = {"context_length": 8, "vocab_size": 100, "width": 16, "heads": 1, "layers": 1}
+TEXT = CLIPTextCfg(context_length=8, vocab_size=100, width=16, heads=1, layers=1)
 TOWERS = {
     "plain": {},
     "quick": {"quick_gelu": True},
@@ -17,13 +19,11 @@ TOWERS = {
 }
 
 
-def tower(**changes) -> torch.nn.Module:
-    vision = {"image_size": 32, "patch_size": 8, "width": 48, "layers": 3, "head_width": 16}
-    vision |= changes.get("vision", {})
+def tower(**changes: Any) -> Any:
+    sizes = {"image_size": 32, "patch_size": 8, "width": 48, "layers": 3, "head_width": 16}
+    vision = CLIPVisionCfg(**(sizes | changes.get("vision", {})))
     torch.manual_seed(0)
-    model = CLIP(
-        embed_dim=20, vision_cfg=vision, text_cfg=TEXT, quick_gelu=changes.get("quick_gelu", False)
-    ).eval()
+    model = CLIP(20, vision, TEXT, quick_gelu=changes.get("quick_gelu", False)).eval()
     for parameter in model.visual.parameters():  # biases are zero and scales one as they come
         torch.nn.init.normal_(parameter, std=0.2)
     return model.visual
