@@ -17,6 +17,7 @@ import typer
 
 from engine.config import BackboneConfig
 from engine.errors import EngineError
+from engine.priority import lower_priority
 from engine.progress import Report
 
 STANDARD = BackboneConfig()
@@ -153,8 +154,7 @@ def illustrate(
     from engine.lifecycle import Stopped  # noqa: PLC0415
 
     _offline()
-    if hasattr(os, "nice"):
-        os.nice(10)  # somebody reviews on this machine
+    lower_priority()  # somebody reviews on this machine
     watch, close = _watch()
     try:
         result = draw(run_dir, watch, maps)
