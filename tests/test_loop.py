@@ -120,6 +120,7 @@ def test_digits_as_a_folder_from_images_to_a_corrected_table(tmp_path: Path) -> 
     check_export(workspace, source, ",", "path", tmp_path / "out.csv", expected)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CIFAR.is_file(), reason="the CIFAR sample is not beside the checkout")
 def test_cifar_as_a_table_from_images_to_a_corrected_table(tmp_path: Path) -> None:
     labels = write_cifar(tmp_path / "cifar")

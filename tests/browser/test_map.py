@@ -308,7 +308,7 @@ def test_it_follows_the_theme_and_the_size_of_the_window(mapped: Server) -> None
         assert plane.click(x, y) == plane.positions[row]
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.slow
 def test_the_map_appears_by_itself_after_the_first_ranking(workspace: Path) -> None:
     for run in run_directories(open_workspace(workspace)):
         remove_illustrations(run)

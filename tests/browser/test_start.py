@@ -102,24 +102,8 @@ def fits(page: Any) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    "which",
-    [
-        "stand-in",
-        pytest.param(
-            "shipped",
-            marks=pytest.mark.skipif(
-                not (ROOT / "assets" / "demo" / "labels.csv").is_file()
-                or not (ROOT / "assets" / "model").is_dir(),
-                reason="the demo or its model is not in this checkout",
-            ),
-        ),
-    ],
-)
-def test_the_first_minute_from_a_bare_start_to_the_first_ranked_card(
-    which: str, demo: Path, clip: Path, tmp_path: Path
-) -> None:
-    program = ["-m", "reviewer"] if which == "shipped" else ["-c", STAND_IN, str(demo), str(clip)]
+def test_the_first_minute_from_a_bare_start_to_the_first_ranked_card(tmp_path: Path) -> None:
+    program = ["-m", "reviewer"]
     profile = tmp_path / "profile"
     with started(profile, program) as url, browser_page(url, until=at_choice) as (page, noise):
         assert not profile.exists()

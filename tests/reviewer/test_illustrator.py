@@ -156,6 +156,7 @@ def test_the_watcher_has_nothing_drawn_before_the_ranking_and_stops_with_the_app
         assert process.returncode == -15
 
 
+@pytest.mark.slow
 def test_a_real_drawing_that_fails_says_so_in_its_log_and_the_review_goes_on(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ):
