@@ -39,9 +39,10 @@ def ranked(tmp_path_factory: pytest.TempPathFactory, digits: tuple[Path, dict], 
     reviewer("init", workspace, "--images", digits[0], "--weights", clip)
     reviewer("triage", workspace)
     # Drawn once: each server would start a process for it, which works on beside the tests that follow.
+    # Not by the command, which goes last on a machine that does other tests meanwhile.
+    draw = "import sys, pathlib, engine.illustrate as it; it.illustrate(pathlib.Path(sys.argv[1]))"
     for run in (workspace / "runs").iterdir():
-        draw = [sys.executable, "-m", "engine", "illustrate", str(run)]
-        subprocess.run(draw, check=True, capture_output=True, cwd=ROOT)
+        subprocess.run([sys.executable, "-c", draw, str(run)], check=True, capture_output=True, cwd=ROOT)
     return workspace
 
 
