@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch.nn import functional
 
+from engine.augment import Shifts, shift
 from engine.clip.vision import image_features, is_plain
 from engine.clip.weights import Source, find_weights
 from engine.config import BackboneConfig
@@ -46,20 +47,49 @@ class Backbone:
     templates: tuple[str, ...]
     fingerprint: str
 
-    def encode_images(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the image features I, (B, D) float32, unit L2; pixels: uint8 (B, S, S, 3)."""
+    def encode_images(
+        self, pixels: np.ndarray, shifts: Shifts | None = None, prompts: torch.Tensor | None = None
+    ) -> np.ndarray:
+        """Return the image features I, (B, D) float32, unit L2; the arguments as in `image_features`."""
+        with torch.inference_mode():
+            return self.image_features(pixels, shifts, prompts).cpu().numpy()
+
+    def image_features(
+        self, pixels: np.ndarray, shifts: Shifts | None = None, prompts: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the image features I, (B, D) float32, unit L2, on the device and open to gradients.
+
+        pixels: uint8 (B, S, S, 3). shifts: how each is shifted and mirrored first. prompts: (layers, V, W),
+        see `engine.clip.vision.image_features`; only for a tower that `is_plain`.
+        """
         device = self.runtime.device
         mean_C = torch.tensor(self.mean, device=device).view(3, 1, 1)
         std_C = torch.tensor(self.std, device=device).view(3, 1, 1)
-        with torch.inference_mode():
-            image_BCHW = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255.0
-            with self.runtime.autocast():
-                image_BD = self._encode((image_BCHW - mean_C) / std_C)
-            return functional.normalize(image_BD.float(), dim=-1).cpu().numpy()
+        pixel_BCHW = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
+        if shifts is not None:
+            pixel_BCHW = shift(pixel_BCHW, shifts)
+        image_BCHW = (pixel_BCHW.float() / 255.0 - mean_C) / std_C
+        with self.runtime.autocast():
+            visual = getattr(self.model, "visual", None)
+            plain = is_plain(visual)
+            image_BD = (
+                image_features(visual, image_BCHW, prompts) if plain else self.model.encode_image(image_BCHW)
+            )
+        return functional.normalize(image_BD.float(), dim=-1)
 
-    def _encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        visual = getattr(self.model, "visual", None)
-        return image_features(visual, image_BCHW) if is_plain(visual) else self.model.encode_image(image_BCHW)
+    def size(self) -> dict[str, Any]:
+        """Return what the cost of training this model depends on, JSON values (methods §13)."""
+        visual: Any = getattr(self.model, "visual", None)
+        known = is_plain(visual)
+        return {
+            "parameters": sum(each.numel() for each in self.model.parameters()),
+            "image_size": self.image_size,
+            "tokens": len(visual.positional_embedding) if known else None,
+            "width": visual.conv1.out_channels if known else None,
+            "layers": len(visual.transformer.resblocks) if known else None,
+            "device": self.runtime.device.type,
+            "dtype": str(self.runtime.dtype).removeprefix("torch."),
+        }
 
     def class_features(self, prompts: Sequence[str]) -> np.ndarray:
         """Return the text features T, (K, D) float32, unit L2: the mean over the templates' unit features.

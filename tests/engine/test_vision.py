@@ -6,7 +6,7 @@ import pytest
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
-from engine.clip.vision import image_features, is_plain
+from engine.clip.vision import image_features, is_plain, new_prompts
 
 TEXT = CLIPTextCfg(context_length=8, vocab_size=100, width=16, heads=1, layers=1)
 TOWERS = {
@@ -56,3 +56,36 @@ def test_other_towers_are_left_to_open_clip(vision: dict) -> None:
     assert not is_plain(tower(vision=vision))
     assert not is_plain(None)
     assert not is_plain(torch.nn.Linear(2, 2))
+
+
+@torch.inference_mode()
+def test_prompts_stand_beside_the_tokens_of_their_own_block_only() -> None:
+    visual = tower()
+    image = torch.randn(4, 3, 32, 32)
+    prompts = new_prompts(visual, 5, torch.Generator().manual_seed(0))
+    token_BLW = visual._embeds(image)
+    n_tokens = token_BLW.shape[1]
+    for prompt_VW, block in zip(prompts, visual.transformer.resblocks, strict=True):
+        both = torch.cat([token_BLW, prompt_VW.expand(len(image), -1, -1)], dim=1)
+        assert both.shape[1] == n_tokens + 5
+        token_BLW = block(both)[:, :n_tokens]  # what the block makes of the prompts is dropped
+    expected = visual._pool(token_BLW)[0] @ visual.proj
+    torch.testing.assert_close(image_features(visual, image, prompts), expected, rtol=1e-4, atol=1e-4)
+    assert (image_features(visual, image) - expected).abs().max() > 0.01
+
+
+def test_prompts_begin_within_their_bound() -> None:
+    visual = tower()
+    prompts = new_prompts(visual, 200, torch.Generator().manual_seed(0))
+    assert prompts.shape == (3, 200, 48)
+    bound = (6 / (3 * 8 * 8 + 48)) ** 0.5
+    assert 0.99 * bound < prompts.abs().max() <= bound
+
+
+def test_every_prompt_learns_and_nothing_else_is_needed() -> None:
+    visual = tower().requires_grad_(False)
+    prompts = new_prompts(visual, 5, torch.Generator().manual_seed(0)).requires_grad_()
+    (gradient,) = torch.autograd.grad(
+        image_features(visual, torch.randn(2, 3, 32, 32), prompts).sum(), prompts
+    )
+    assert (gradient.abs().amax(dim=(1, 2)) > 0).all()
