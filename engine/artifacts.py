@@ -143,6 +143,15 @@ def read_status(run_dir: Path, traces: Traces = RUN) -> RunStatus:
     return RunStatus(state="prepared")
 
 
+CHECKPOINT, CHECKPOINT_WORDS = "checkpoint.safetensors", "checkpoint.json"
+
+
+def remove_checkpoint(run_dir: Path) -> None:
+    """Remove what `engine.checkpoint` keeps, so that the next training in this directory begins anew."""
+    for name in (CHECKPOINT_WORDS, CHECKPOINT):
+        (run_dir / name).unlink(missing_ok=True)
+
+
 # -- events -----------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.artifacts import RUN, write_detection, write_json
+from engine.artifacts import RUN, remove_checkpoint, write_detection, write_json
 from engine.config import RunConfig, read_config
 from engine.errors import EngineError
 from engine.illustrations import remove_illustrations
@@ -34,8 +34,11 @@ def run(run_dir: Path, watch: Report = silent) -> dict[str, Any]:
     """Do the run in `run_dir` and return what `result.json` says; `watch` hears every event.
 
     Raises EngineError for what a person can mend, Stopped after SIGTERM or SIGINT, and anything else for a
-    bug; each is written to `error.json` first. An earlier result of the same directory is removed.
+    bug; each is written to `error.json` first. An earlier result of the same directory is removed; a run
+    that has none goes on from its checkpoint.
     """
+    if (run_dir / RUN.result).exists():
+        remove_checkpoint(run_dir)
 
     def work(report: Report) -> dict[str, Any]:
         # They show the scores that this run replaces.
@@ -73,26 +76,22 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
     manifest = read_manifest(run_dir / "manifest.csv", classes).active()
     _check(manifest)
     stages = Stages(report)
+    speed: dict[str, Any] = {}
+
+    def listen(event: str, /, **values: Any) -> None:
+        if event == "speed":
+            speed.update(values)
+        else:
+            report(event, **values)
+
     with stages("model"):
         runtime, backbone = load_model(run_dir, config)
     with stages("pixels"):
         pictures, manifest = _read_pictures(run_dir, config, manifest, backbone.image_size, report)
     with stages("features"):
-        from engine.detectors import Inputs, load_detector  # noqa: PLC0415 - torch
-        from engine.scoring import embed_images  # noqa: PLC0415 - torch
+        from engine.detectors import load_detector, load_inputs  # noqa: PLC0415 - torch
 
-        inputs = Inputs(
-            features=embed_images(
-                backbone,
-                pictures.pixels,
-                cache=run_dir / config.cache,
-                batch_size=config.batch_size,
-                report=report,
-            ),
-            classes=backbone.class_features(manifest.class_prompts),
-            pixels=pictures.pixels,
-            seed=config.seed,
-        )
+        inputs = load_inputs(config, manifest, pictures.pixels, backbone, run_dir, listen)
     with stages("detect"):
         from engine.neighbours import nearest  # noqa: PLC0415 - torch
 
@@ -107,6 +106,7 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
         "n_samples": len(manifest),
         "n_faults": len(pictures.faults),
         "seconds": stages.total(),
+        "speed": speed,
         "device": str(runtime.device),
         "reason": runtime.reason,
         "versions": installed_versions(),

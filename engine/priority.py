@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 NICENESS = 10  # a tenth of a core where somebody else wants it, all of it where not
+RUN_NICENESS = 5  # a quarter: somebody waits for it, though not at the next key
 
 
 def lower_priority(niceness: int = NICENESS, autogroup: Path = Path("/proc/self/autogroup")) -> None:

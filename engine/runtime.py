@@ -1,7 +1,9 @@
 """Which device a run computes on, in which precision, and why."""
 
+import os
 import random
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,6 +72,17 @@ def set_threads(n_parameters: int) -> int:
     if n_parameters < SMALL_MODEL:
         torch.set_num_threads(1)
     return torch.get_num_threads()
+
+
+@contextmanager
+def every_core() -> Iterator[None]:
+    """Compute each operation on all cores: of a training no second batch can be worked beside the first."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(before, os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def seed_everything(seed: int) -> None:

@@ -1,13 +1,16 @@
 """The one inference pass over the images; frozen features are computed once and kept."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from engine.augment import Shifts
 from engine.clip.backbone import Backbone
 from engine.errors import EngineError
 from engine.progress import Report
@@ -17,55 +20,122 @@ from engine.rows import RowCache, Rows
 CPU_BATCH = 32
 # So many batches go to the disk together.
 BATCHES_AT_ONCE = 8
+# So many pictures tell how fast this machine is.
+ENOUGH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """rows: image features I, (N, D) float32, unit L2. n_new: how many had to be computed."""
+
+    rows: Rows
+    n_new: int
 
 
 def embed_images(
     backbone: Backbone, pixels: Rows, *, cache: Path, batch_size: int, report: Report
 ) -> np.ndarray:
-    """Return the image features I, (N, D) float32, unit L2; only pictures that are new are computed.
+    """Return the image features I, (N, D) float32, unit L2, see `store_features`."""
+    stored = store_features(backbone, pixels, cache=cache, batch_size=batch_size, report=report)
+    return stored.rows.take(slice(None))
 
-    pixels: uint8 (N, S, S, 3). The store in `cache` is keyed by the backbone's fingerprint, the precision,
-    and the pixels' keys.
+
+def store_features(
+    backbone: Backbone,
+    pixels: Rows,
+    *,
+    cache: Path,
+    batch_size: int,
+    report: Report,
+    shifts: Shifts | None = None,
+    stage: str = "features",
+) -> Stored:
+    """Return the features of pictures, on the disk; only what is new is computed.
+
+    pixels: uint8 (N, S, S, 3). shifts: how each is shifted and mirrored first. The store in `cache` is keyed
+    by the backbone's fingerprint, the precision, the pixels' keys and the shifts.
     """
     precision = str(backbone.runtime.dtype).removeprefix("torch.")
     name = f"features-{backbone.fingerprint}-{precision}"
-    row = dict(zip(pixels.keys, range(len(pixels)), strict=True))
+    keys = pixels.keys if shifts is None else _shifted_keys(pixels.keys, shifts)
+    row = dict(zip(keys, range(len(pixels)), strict=True))
     with RowCache(cache, name, (backbone.embed_dim,), "float32") as store:
-        todo = store.missing(pixels.keys)
-        done = len(row) - len(todo)
-        report("progress", stage="features", done=done, of=len(row))
-        for keys, features in _encode(backbone, pixels, row, todo, batch_size):
-            if not np.isfinite(features).all():
-                raise EngineError(
-                    f"{backbone.name} answers with values that are no numbers; its weights are damaged, "
-                    "fetch them again."
-                )
-            store.append(keys, features)
-            done += len(keys)
-            report("progress", stage="features", done=done, of=len(row))
-        stored = store.read(pixels.keys)
-    return stored.take(slice(None))
+        todo = store.missing(keys)
+        rows = np.asarray([row[key] for key in todo], dtype=np.int64)
+        watch, start = _Watch(report, stage, len(row) - len(todo), len(row)), time.monotonic()
+        for part, features in _encode(backbone, pixels, rows, batch_size, watch, shifts=shifts):
+            store.append(todo[part], features)
+        if len(todo) >= ENOUGH:
+            report("speed", images=len(todo), seconds=time.monotonic() - start, **backbone.size())
+        return Stored(rows=store.read(keys), n_new=len(todo))
+
+
+def _shifted_keys(keys: Sequence[str], shifts: Shifts) -> tuple[str, ...]:
+    columns = (shifts.down.tolist(), shifts.right.tolist(), shifts.flipped.tolist())
+    moves = (f"{down},{right}{',mirrored' * flipped}" for down, right, flipped in zip(*columns, strict=True))
+    return tuple(f"{key}\t{move}" for key, move in zip(keys, moves, strict=True))
+
+
+def score_images(
+    backbone: Backbone, pixels: Rows, prompts: torch.Tensor, *, batch_size: int, report: Report
+) -> np.ndarray:
+    """Return I under these deep prompts, (N, D) float32, unit L2; nothing is kept.
+
+    prompts: (layers, V, W), see `engine.clip.vision.image_features`.
+    """
+    features = np.empty((len(pixels), backbone.embed_dim), dtype=np.float32)
+    watch = _Watch(report, "scoring", 0, len(pixels))
+    for part, some in _encode(backbone, pixels, np.arange(len(pixels)), batch_size, watch, prompts=prompts):
+        features[part] = some
+    return features
+
+
+class _Watch:
+    """Tells how many pictures are done."""
+
+    def __init__(self, report: Report, stage: str, done: int, of: int):
+        self._report, self._stage, self._done, self._of = report, stage, done, of
+        self.add(0)
+
+    def add(self, count: int) -> None:
+        self._done += count
+        self._report("progress", stage=self._stage, done=self._done, of=self._of)
 
 
 def _encode(
-    backbone: Backbone, pixels: Rows, row: dict[str, int], todo: list[str], batch_size: int
-) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Yield (keys, features) of all that is to do."""
+    backbone: Backbone,
+    pixels: Rows,
+    rows: np.ndarray,
+    batch_size: int,
+    watch: _Watch,
+    *,
+    shifts: Shifts | None = None,
+    prompts: torch.Tensor | None = None,
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield (which of `rows`, their features), some batches at a time."""
 
-    def encode(keys: list[str]) -> np.ndarray:
-        return backbone.encode_images(pixels.take([row[key] for key in keys]))
+    def features(piece: slice) -> np.ndarray:
+        some = rows[piece]
+        moved = None if shifts is None else shifts.take(some)
+        return backbone.encode_images(pixels.take(some), moved, prompts)
 
     on_cpu = backbone.runtime.device.type == "cpu"
     length = min(batch_size, CPU_BATCH) if on_cpu else batch_size
-    batches = [todo[i : i + length] for i in range(0, len(todo), length)]
     # A model too small for two threads (see `set_threads`) takes one batch per core instead: no thread
     # waits for another, and the values do not depend on the number of cores.
     n_workers = (os.cpu_count() or 1) if on_cpu and torch.get_num_threads() == 1 else 1
     with ThreadPoolExecutor(n_workers, initializer=_one_thread if n_workers > 1 else None) as pool:
-        for i in range(0, len(batches), BATCHES_AT_ONCE):
-            group = batches[i : i + BATCHES_AT_ONCE]
-            features = np.concatenate(list(pool.map(encode, group)))
-            yield [key for keys in group for key in keys], features
+        for start in range(0, len(rows), length * BATCHES_AT_ONCE):
+            stop = min(start + length * BATCHES_AT_ONCE, len(rows))
+            pieces = [slice(i, min(i + length, stop)) for i in range(start, stop, length)]
+            found = np.concatenate(list(pool.map(features, pieces)))
+            if not np.isfinite(found).all():
+                raise EngineError(
+                    f"{backbone.name} answers with values that are no numbers; its weights are damaged, "
+                    "fetch them again."
+                )
+            yield slice(start, stop), found
+            watch.add(stop - start)
 
 
 def _one_thread() -> None:

@@ -9,18 +9,20 @@ and its settings model with one line in `engine.config.DETECTORS`.
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone
-from engine.config import DETECTORS
+from engine.config import DETECTORS, RunConfig
 from engine.errors import EngineError
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.rows import Rows
 from engine.runtime import Runtime
+from engine.scoring import embed_images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +30,34 @@ class Inputs:
     """What the job has ready for every detector; row i is manifest row i.
 
     features: frozen image features I, (N, D) float32, unit L2. classes: text features T, (K, D) float32,
-    unit L2. pixels: uint8 (N, S, S, 3) on the disk. seed: of every draw that the detector makes.
+    unit L2. pixels: uint8 (N, S, S, 3) on the disk. seed: of every draw that the detector makes. run_dir:
+    where a training keeps its checkpoint. cache: where features may be kept for later runs. batch_size: of
+    passes without gradients.
     """
 
     features: np.ndarray
     classes: np.ndarray
     pixels: Rows
     seed: int
+    run_dir: Path
+    cache: Path
+    batch_size: int
+
+
+def load_inputs(
+    config: RunConfig, manifest: Manifest, pixels: Rows, backbone: Backbone, run_dir: Path, report: Report
+) -> Inputs:
+    """Return what a detector is given; only features that are new are computed."""
+    cache = run_dir / config.cache
+    return Inputs(
+        features=embed_images(backbone, pixels, cache=cache, batch_size=config.batch_size, report=report),
+        classes=backbone.class_features(manifest.class_prompts),
+        pixels=pixels,
+        seed=config.seed,
+        run_dir=run_dir,
+        cache=cache,
+        batch_size=config.batch_size,
+    )
 
 
 class Detect(Protocol):

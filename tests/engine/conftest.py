@@ -1,7 +1,9 @@
 """A tiny stand-in for CLIP, and a data set that it can tell apart."""
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import torch
 from PIL import Image
 from torch import nn
 
+from assets.build.make_demo import DEMO, read_truth
 from engine.artifacts import Detection
-from engine.clip.backbone import Backbone
-from engine.config import DETECTORS, BackboneConfig, ClassConfig, RunConfig, write_config
+from engine.clip.backbone import Backbone, load_backbone
+from engine.config import BUNDLED, DETECTORS, BackboneConfig, ClassConfig, RunConfig, write_config
 from engine.detectors import Inputs, load_detector
 from engine.manifest import Manifest, Pin, write_manifest
+from engine.pixels import square
 from engine.progress import silent
 from engine.rows import Rows
 from engine.runtime import Runtime, pick_runtime
@@ -97,23 +101,61 @@ def draw(sample_id: str, label: int, size: int = 4) -> np.ndarray:
     return (colour + rng.normal(0, 10, (size, size, 3))).clip(0, 255).astype(np.uint8)
 
 
+TRAINED = {"deft": {"views": 1, "batch_size": 16, "epochs": 5}}
+"""The detectors that need real towers, with settings that take a second."""
+DRAWN = ("fox", "apple", "sailboat")
+
+
+@pytest.fixture(scope="session")
+def drawn_clip() -> Backbone:
+    """The bundled CLIP, on the CPU."""
+    return load_backbone(BackboneConfig(weights=BUNDLED), pick_runtime("cpu"))
+
+
+@pytest.fixture(scope="session")
+def drawn_pictures(drawn_clip: Backbone) -> list[np.ndarray]:
+    """Pictures of the demo, rightly labelled: uint8 (n, S, S, 3) for each class of DRAWN."""
+    size = drawn_clip.image_size
+    entries = [each for each in read_truth() if each.kind == "clean" and each.label == each.true_label]
+    return [
+        np.stack([square(Image.open(DEMO / each.path), size) for each in entries if each.label == name][:40])
+        for name in DRAWN
+    ]
+
+
 @pytest.fixture
-def run_detector(backbone: Backbone, cpu: Runtime) -> Callable[..., tuple[Manifest, Detection]]:
-    """Run a detector as the job does: active samples in order, pixels, features, classes."""
+def run_detector(
+    backbone: Backbone, cpu: Runtime, tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[..., tuple[Manifest, Detection]]:
+    """Run a detector as the job does: active samples in order, pixels, features, classes.
+
+    One that trains sees pictures of the demo in place of colours, and the bundled CLIP in place of the
+    stand-in.
+    """
 
     def run(
         name: str, manifest: Manifest, true_label: dict[str, int], seed: int = 0, **settings: Any
     ) -> tuple[Manifest, Detection]:
-        active = manifest.active()
-        pixels = np.stack([draw(each, true_label[each]) for each in active.sample_ids])
+        active, clip = manifest.active(), backbone
+        if name in TRAINED:
+            clip = request.getfixturevalue("drawn_clip")
+            pictures = request.getfixturevalue("drawn_pictures")
+            pixels = np.stack([pictures[true_label[each]][int(each[1:]) // 3] for each in active.sample_ids])
+            active = replace(active, class_prompts=DRAWN[: active.n_classes])
+        else:
+            pixels = np.stack([draw(each, true_label[each]) for each in active.sample_ids])
+        run_dir = Path(tempfile.mkdtemp(dir=tmp_path))
         inputs = Inputs(
-            features=backbone.encode_images(pixels),
-            classes=backbone.class_features(active.class_prompts),
+            features=clip.encode_images(pixels),
+            classes=clip.class_features(active.class_prompts),
             pixels=Rows(store=pixels, index=np.arange(len(pixels)), keys=active.sample_ids),
             seed=seed,
+            run_dir=run_dir,
+            cache=run_dir / "cache",
+            batch_size=64,
         )
-        config = DETECTORS[name](**settings)
-        return active, load_detector(name)(config, active, inputs, backbone, cpu, silent)
+        config = DETECTORS[name](**(TRAINED.get(name, {}) | settings))
+        return active, load_detector(name)(config, active, inputs, clip, cpu, silent)
 
     return run
 

@@ -1,0 +1,143 @@
+"""Where DeFT's image features come from: the image tower with learned prompts, or a store of frozen ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from engine.augment import draw_shifts
+from engine.clip.backbone import Backbone
+from engine.clip.vision import is_plain, new_prompts
+from engine.config import DeftConfig
+from engine.detectors import Inputs
+from engine.draws import Draws
+from engine.errors import EngineError
+from engine.manifest import Manifest
+from engine.progress import Report
+from engine.rows import Rows
+from engine.scoring import score_images, store_features
+
+
+class Tower(Protocol):
+    """name: "vpt" or "frozen". reason: a sentence without its full stop."""
+
+    name: str
+    reason: str
+
+    def parameters(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return what is trained, newly drawn; called once, before any features are asked for."""
+        ...
+
+    def features(self, rows: np.ndarray, epoch: int) -> torch.Tensor:
+        """Return I of these rows as the epoch sees them, (B, D) float32, unit L2."""
+        ...
+
+    def final(self) -> np.ndarray:
+        """Return I of all rows, unshifted, with what has been learned, (N, D) float32, unit L2."""
+        ...
+
+
+def load_tower(
+    config: DeftConfig, manifest: Manifest, inputs: Inputs, backbone: Backbone, draws: Draws, report: Report
+) -> Tower:
+    """Return the tower that the settings ask for; EngineError where the model has no place for prompts."""
+    wanted, device = config.tower, backbone.runtime.device.type
+    if wanted == "auto":
+        wanted = "frozen" if device == "cpu" or not is_plain(backbone.model.visual) else "vpt"
+    asked = "as asked for" if config.tower != "auto" else "no GPU" if device == "cpu" else "GPU"
+    if wanted == "vpt":
+        if not is_plain(backbone.model.visual):
+            raise EngineError(
+                f"deft.tower is 'vpt', and {backbone.name} has no place for prompts; set it to 'frozen', or "
+                "take a ViT."
+            )
+        return Prompted(config, inputs, backbone, draws, report, f"prompts in the image tower ({asked})")
+    return Frozen(config, manifest, inputs, backbone, draws, report, f"stored image features ({asked})")
+
+
+@dataclass
+class Prompted:
+    """The image tower with deep prompts (methods §4.1)."""
+
+    config: DeftConfig
+    inputs: Inputs
+    backbone: Backbone
+    draws: Draws
+    report: Report
+    reason: str
+    name: str = "vpt"
+
+    def parameters(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return the prompts of all blocks."""
+        prompts = new_prompts(self.backbone.model.visual, self.config.prompt_length, generator)
+        self._prompts = prompts.to(self.backbone.runtime.device).requires_grad_()
+        return {"prompts": self._prompts}
+
+    def features(self, rows: np.ndarray, epoch: int) -> torch.Tensor:
+        """Return the features of shifted and mirrored pictures."""
+        shifts = draw_shifts(self.draws, epoch, self.backbone.image_size).take(rows)
+        return self.backbone.image_features(self.inputs.pixels.take(rows), shifts, self._prompts)
+
+    def final(self) -> np.ndarray:
+        """Return the features of all pictures."""
+        return score_images(
+            self.backbone,
+            self.inputs.pixels,
+            self._prompts.detach(),
+            batch_size=self.inputs.batch_size,
+            report=self.report,
+        )
+
+
+class Frozen:
+    """Stored features of each picture and of shifted copies, one of them drawn per epoch (methods §19)."""
+
+    name = "frozen"
+
+    def __init__(
+        self,
+        config: DeftConfig,
+        manifest: Manifest,
+        inputs: Inputs,
+        backbone: Backbone,
+        draws: Draws,
+        report: Report,
+        reason: str,
+    ):
+        self.reason = reason
+        self._draws, self._features = draws, inputs.features
+        self._device = backbone.runtime.device
+        report("stage", stage="views")
+        self._views: Sequence[Rows] = [
+            store_features(
+                backbone,
+                inputs.pixels,
+                cache=inputs.cache,
+                batch_size=inputs.batch_size,
+                report=report,
+                # Epochs count from 1, so no epoch of a training draws the same numbers.
+                shifts=draw_shifts(draws, -view, backbone.image_size),
+                stage="views",
+            ).rows
+            for view in range(1, config.views + 1)
+        ]
+
+    def parameters(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Return nothing: this tower does not learn."""
+        return {}
+
+    def features(self, rows: np.ndarray, epoch: int) -> torch.Tensor:
+        """Return the features of the view that the epoch has drawn for each row."""
+        which = self._draws.integers("view", epoch, len(self._views) + 1)[rows]
+        features_BD = self._features[rows]
+        for number, view in enumerate(self._views, start=1):
+            drawn = which == number
+            if drawn.any():
+                features_BD[drawn] = view.take(rows[drawn])
+        return torch.from_numpy(features_BD).to(self._device)
+
+    def final(self) -> np.ndarray:
+        """Return the features of the pictures as they are."""
+        return self._features

@@ -1,0 +1,259 @@
+"""The training loop of every detector that trains: epochs of steps, with a state that can be taken up again.
+
+A detector gives its parameters and a function from the rows of a batch to the terms of its loss. Everything
+random belongs to (seed, epoch, sample), so the state after an epoch is what `engine.checkpoint` keeps: the
+parameters, the optimiser's buffers and the number of the epoch. On one device a resumed run therefore ends
+bit for bit where an uninterrupted one would have.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+
+from engine.checkpoint import Checkpoint, Progress
+from engine.errors import EngineError
+from engine.progress import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """SGD over so many epochs. batch_size: samples per step; the last step of an epoch has fewer.
+
+    longest_gradient: the gradient of each parameter is shortened to this length where it is longer; 0: never.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: Literal["cosine", "constant"]
+    momentum: float
+    weight_decay: float
+    longest_gradient: float = 0.0
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, 1-based; cosine: lr/2·(1 + cos(π(e − 1)/E))."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return 0.5 * self.learning_rate * (1.0 + math.cos(math.pi * (epoch - 1) / self.epochs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a detector makes of some rows.
+
+    losses: name → (sum over samples, 0-d float32 with gradient; how many samples count). The loss is the sum
+    of sum/max(count, 1) over the terms: a term that no sample counts for is 0 and not NaN. shares: name →
+    (how many, of how many), for the curves.
+    """
+
+    losses: Mapping[str, tuple[torch.Tensor, float]]
+    shares: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+TermsOf = Callable[[np.ndarray, int], Terms]
+"""The loss of a detector: rows of the manifest, (B,) int64, and the epoch, 1-based → its terms."""
+
+Sums = dict[str, tuple[float, float]]
+
+
+def train(
+    parameters: Mapping[str, torch.Tensor],
+    terms_of: TermsOf,
+    order: Callable[[int], np.ndarray],
+    plan: Plan,
+    checkpoint: Checkpoint,
+    report: Report,
+) -> tuple[Progress, ...]:
+    """Train `parameters` in place and return the history, one `Progress` an epoch.
+
+    order: epoch → the rows in the order in which it goes through them. Goes on after the last epoch that
+    `checkpoint` holds. A batch that does not fit into the memory is worked in halves from then on, with the
+    same result up to rounding, and that is said. Raises EngineError for a loss that is no number, before
+    the parameters are touched by it.
+    """
+    optimiser = torch.optim.SGD(
+        parameters.values(), lr=plan.rate(1), momentum=plan.momentum, weight_decay=plan.weight_decay
+    )
+    history = list(checkpoint.load(parameters, optimiser))
+    if history:
+        report("resumed", epoch=len(history))
+    clock = _Clock(report, plan.epochs, len(history))
+    pieces = 1
+    for epoch in range(len(history) + 1, plan.epochs + 1):
+        for group in optimiser.param_groups:
+            group["lr"] = plan.rate(epoch)
+        started, totals = time.monotonic(), _Totals()
+        rows = order(epoch)
+        steps = math.ceil(len(rows) / plan.batch_size)
+        for step in range(steps):
+            batch = rows[step * plan.batch_size : (step + 1) * plan.batch_size]
+            pieces = _step(parameters, optimiser, terms_of, batch, epoch, pieces, totals, plan, report)
+            if not totals.is_finite():
+                kept = f"epoch {len(history)}" if history else "none"
+                raise EngineError(
+                    f"The loss is no number any more (epoch {epoch}, step {step + 1} of {steps}; last good "
+                    f"checkpoint: {kept}); start a run with a learning rate below {plan.learning_rate:g}."
+                )
+            clock.tick(epoch, step + 1, steps)
+        history.append(totals.progress(epoch, plan, time.monotonic() - started))
+        checkpoint.save(parameters, optimiser, history)
+        report("epoch", of=plan.epochs, **history[-1].model_dump())
+    return tuple(history)
+
+
+def _step(
+    parameters: Mapping[str, torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+    terms_of: TermsOf,
+    batch: np.ndarray,
+    epoch: int,
+    pieces: int,
+    totals: "_Totals",
+    plan: Plan,
+    report: Report,
+) -> int:
+    """Do one optimiser step unless the loss is no number; return in how many pieces it was worked."""
+    while True:
+        try:
+            gradients, found = _gradients(list(parameters.values()), terms_of, batch, epoch, pieces)
+            break
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            if pieces >= len(batch):
+                raise EngineError(
+                    "A single image does not fit into the memory of the device; close other programs or "
+                    "take a smaller backbone."
+                ) from None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        pieces = min(2 * pieces, len(batch))
+        report("note", message=f"The memory was too small; each batch is now worked in {pieces} parts.")
+    totals.add(found)
+    if totals.is_finite():
+        for parameter, gradient in zip(parameters.values(), gradients, strict=True):
+            parameter.grad = gradient
+            if gradient is not None and plan.longest_gradient:
+                torch.nn.utils.clip_grad_norm_(parameter, plan.longest_gradient)
+        optimiser.step()
+    return pieces
+
+
+def _gradients(
+    parameters: list[torch.Tensor], terms_of: TermsOf, batch: np.ndarray, epoch: int, pieces: int
+) -> tuple[list[torch.Tensor | None], Terms]:
+    """Return the gradient of the batch's loss for each parameter, and its terms without their graph.
+
+    In several pieces each term is summed by itself, because how many samples count for it is known only
+    when the last piece has been seen.
+    """
+    if pieces == 1:
+        found = terms_of(batch, epoch)
+        total = sum(_mean(value, count) for value, count in found.losses.values())
+        if not isinstance(total, torch.Tensor) or not total.requires_grad:
+            return [None] * len(parameters), _detached(found)
+        return list(torch.autograd.grad(total, parameters, allow_unused=True)), _detached(found)
+    parts: dict[str, list[torch.Tensor | None]] = {}
+    sums: Sums = {}
+    shares: Sums = {}
+    for piece in np.array_split(batch, pieces):
+        if not len(piece):
+            continue
+        found = terms_of(piece, epoch)
+        for number, (name, (value, count)) in enumerate(found.losses.items(), start=1):
+            last = number == len(found.losses)
+            gradients = (
+                torch.autograd.grad(value, parameters, allow_unused=True, retain_graph=not last)
+                if value.requires_grad
+                else [None] * len(parameters)
+            )
+            parts[name] = _added(parts.get(name), list(gradients))
+            _add(sums, {name: (float(value.detach()), count)})
+        _add(shares, found.shares)
+    means = [
+        [None if each is None else each / max(sums[name][1], 1.0) for each in gradients]
+        for name, gradients in parts.items()
+    ]
+    total_gradients: list[torch.Tensor | None] | None = None
+    for gradients in means:
+        total_gradients = _added(total_gradients, gradients)
+    losses = {name: (torch.tensor(value), count) for name, (value, count) in sums.items()}
+    return total_gradients or [None] * len(parameters), Terms(losses=losses, shares=shares)
+
+
+def _mean(value: torch.Tensor, count: float) -> torch.Tensor:
+    return value / max(count, 1.0)
+
+
+def _detached(found: Terms) -> Terms:
+    losses = {name: (value.detach(), count) for name, (value, count) in found.losses.items()}
+    return Terms(losses=losses, shares=found.shares)
+
+
+def _added(
+    left: list[torch.Tensor | None] | None, right: list[torch.Tensor | None]
+) -> list[torch.Tensor | None]:
+    if left is None:
+        return right
+    pairs = zip(left, right, strict=True)
+    return [b if a is None else a if b is None else a + b for a, b in pairs]
+
+
+def _add(sums: Sums, more: Mapping[str, tuple[float, float]]) -> None:
+    for name, (value, count) in more.items():
+        before = sums.get(name, (0.0, 0.0))
+        sums[name] = (before[0] + value, before[1] + count)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+class _Totals:
+    """What an epoch adds up."""
+
+    def __init__(self) -> None:
+        self._losses: Sums = {}
+        self._shares: Sums = {}
+        self._last = 0.0
+
+    def add(self, found: Terms) -> None:
+        losses = {name: (float(value), count) for name, (value, count) in found.losses.items()}
+        self._last = sum(value / max(count, 1.0) for value, count in losses.values())
+        _add(self._losses, losses)
+        _add(self._shares, found.shares)
+
+    def is_finite(self) -> bool:
+        return math.isfinite(self._last)
+
+    def progress(self, epoch: int, plan: Plan, seconds: float) -> Progress:
+        losses = {name: value / max(count, 1.0) for name, (value, count) in self._losses.items()}
+        shares = {name: value / count if count else None for name, (value, count) in self._shares.items()}
+        return Progress(
+            epoch=epoch,
+            loss=sum(losses.values()),
+            losses=losses,
+            learning_rate=plan.rate(epoch),
+            seconds=round(seconds, 3),
+            selected=shares.get("selected"),
+            agreement=shares.get("agreement"),
+        )
+
+
+class _Clock:
+    """Tells how far the training is, and how many seconds are left at the speed so far."""
+
+    def __init__(self, report: Report, epochs: int, done: int) -> None:
+        self._report, self._epochs, self._before = report, epochs, done
+        self._started = time.monotonic()
+
+    def tick(self, epoch: int, step: int, steps: int) -> None:
+        done, total = (epoch - 1) * steps + step, self._epochs * steps
+        here = done - self._before * steps
+        left = (time.monotonic() - self._started) / here * (total - done)
+        self._report("progress", stage="training", done=done, of=total, seconds_left=round(left, 1))
