@@ -1,4 +1,4 @@
-"""The command line of the engine: `python -m engine run | standby | illustrate | serve | doctor | fetch`.
+"""The command line: `python -m engine run | standby | illustrate | evaluate | serve | doctor | fetch`.
 
 A run directory holds `config.toml` and `manifest.csv`; `run` adds the detection and `result.json`. Runs
 never use a network; only `fetch` does.
@@ -17,7 +17,7 @@ import typer
 
 from engine.config import BackboneConfig
 from engine.errors import EngineError
-from engine.priority import lower_priority
+from engine.priority import RUN_NICENESS, lower_priority
 from engine.progress import Report
 
 STANDARD = BackboneConfig()
@@ -52,9 +52,12 @@ def _give_up(message: str) -> typer.Exit:
 @app.command()
 def run(
     run_dir: Annotated[Path, typer.Argument(help="folder with config.toml and manifest.csv")],
+    behind: Annotated[bool, typer.Option("--behind", help="at low priority: somebody reviews here")] = False,
 ) -> None:
     """Do the run in RUN_DIR; exit status 0 when it is done, 1 when error.json says why not."""
     _offline()
+    if behind:
+        lower_priority(RUN_NICENESS)
     _run(run_dir)
 
 
@@ -154,7 +157,7 @@ def illustrate(
     from engine.lifecycle import Stopped  # noqa: PLC0415
 
     _offline()
-    lower_priority()  # somebody reviews on this machine
+    lower_priority()
     watch, close = _watch()
     try:
         result = draw(run_dir, watch, maps)
@@ -164,6 +167,68 @@ def illustrate(
         close()
     seconds = result["seconds"]["total"]
     print(f"{result['attention']['maps']} attention maps and the maps of all samples in {seconds:.1f} s")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        Path, typer.Option(help=".npz file: images, clean (the true labels), class_names, label sets")
+    ],
+    labels: Annotated[str, typer.Option(help="name of the label set in it")],
+    detector: Annotated[str, typer.Option(help="name of the detector")],
+    json_file: Annotated[Path, typer.Option("--json", help="file to write the figures to")],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="a setting of the detector as key=value; may be repeated"),
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="a tag, an open_clip directory, a file, or bundled")
+    ] = STANDARD.weights,
+    model: Annotated[str, typer.Option(help="open_clip model name")] = STANDARD.model,
+    seed: Annotated[int, typer.Option(help="of every draw")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
+    batch_size: Annotated[int, typer.Option(help="images per forward pass")] = 256,
+    cache: Annotated[Path | None, typer.Option(help="folder that keeps pixels and features")] = None,
+) -> None:
+    """Measure one detector on one label set whose true labels are known; prints a line, writes JSON."""
+    # Asked to stop, it removes its temporary folder: only an exception lets it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from engine.artifacts import write_json  # noqa: PLC0415 - the environment comes first
+    from engine.datasets import read_dataset  # noqa: PLC0415
+    from engine.evaluate import evaluate as measure_detector  # noqa: PLC0415
+    from engine.evaluate import read_assignments, summary  # noqa: PLC0415
+    from engine.lifecycle import DISK_ERRORS  # noqa: PLC0415
+
+    _offline()
+    try:
+        # Before the work, not after it.
+        if not json_file.parent.is_dir() or json_file.is_dir():
+            raise EngineError(
+                f"{json_file} cannot be written; --json names a file in a folder that is there."
+            )
+        if cache is not None and cache.exists() and not cache.is_dir():
+            raise EngineError(f"{cache} is a file; --cache names a folder.")
+        asked = {
+            "detector": detector,
+            "settings": read_assignments(detector, assignments or ()),
+            "seed": seed,
+            "device": device,
+            "batch_size": batch_size,
+            "backbone": {"model": model, "weights": weights},
+        }
+        watch, close = _watch()
+        try:
+            result = measure_detector(read_dataset(data, labels), asked, cache=cache, watch=watch)
+        finally:
+            close()
+        write_json(json_file, {"data": str(data), **result})
+    except EngineError as error:
+        raise _give_up(str(error)) from None
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise _give_up(f"The disk refused a write or a read ({error}); make room or grant access.") from None
+    print(summary(result))
 
 
 @app.command()
