@@ -18,7 +18,7 @@ from reviewer.tabs import data, map, review, runs
 from reviewer.watch import Watcher
 
 
-def build_page(desk: Desk, watcher: Watcher) -> gr.Blocks:
+def build_page(desk: Desk) -> gr.Blocks:
     """Return the page: review, map, runs, data."""
     hidden = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     with gr.Blocks(title=f"{desk.workspace.config.name} · Labelsieve", fill_width=True) as page:
@@ -27,8 +27,8 @@ def build_page(desk: Desk, watcher: Watcher) -> gr.Blocks:
                 review.build()
             with gr.Tab("Map", id="map"):
                 map.build()
-            with gr.Tab("Runs", id="runs"), gr.Column(elem_id="runs-pane"):
-                runs.build(desk, watcher)
+            with gr.Tab("Runs", id="runs"):
+                runs.build()
             with gr.Tab("Data", id="data") as tab, gr.Column(elem_id="data-pane"):
                 filled = data.build()
 
@@ -49,7 +49,7 @@ def build_app(desk: Desk, watcher: Watcher) -> FastAPI:
     server = create_server(desk, watcher)
     gr.mount_gradio_app(
         server,
-        build_page(desk, watcher),
+        build_page(desk),
         path="/",
         css=(asset_path("web") / "page.css").read_text(encoding="utf-8"),
         # Fonts of the system: a theme's own would be fetched from elsewhere.

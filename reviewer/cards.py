@@ -44,7 +44,7 @@ def card_json(
     position: int,
     threshold: float,
 ) -> dict[str, Any]:
-    """Return the card of the sample at `position`."""
+    """Return the card of the sample at `position`; `runs` are those taken in, oldest first."""
     path = samples.paths[position]
     given = samples.given_labels[position]
     key = content_key(workspace.image_root, path)
@@ -79,7 +79,7 @@ def card_json(
     card["likeliest"] = [_named(names, probabilities, int(k)) for k in best[:N_LIKELIEST]]
     card["runs"] = [
         {"run": run.run_id, "detector": run.detector, "p_clean": float(run.p_clean[run.row_at[position]])}
-        for run in runs
+        for run in reversed(runs)
         if run.row_at[position] >= 0
     ]
     card["reasons"] = _reasons(ranking.run, samples, decisions, position, card, threshold)
@@ -155,7 +155,9 @@ def _reasons(
     model = int(np.argmax(run.probs[row]))
     if run.class_names[model] != given:
         reasons.append(f"the model alone says {run.class_names[model]} ({run.probs[row, model]:.0%})")
-    flags = [entry["detector"] for entry in card["runs"] if entry["p_clean"] < threshold]
-    if len(card["runs"]) > 1:
-        reasons.append(f"{len(flags)} of {len(card['runs'])} runs flag it")
+    # Of each detector the newest run: what it said before it was trained again is no second opinion.
+    newest = {entry["detector"]: entry["p_clean"] for entry in reversed(card["runs"])}
+    if len(newest) > 1:
+        n_flags = sum(p_clean < threshold for p_clean in newest.values())
+        reasons.append(f"{n_flags} of {len(newest)} detectors flag it")
     return reasons

@@ -1,12 +1,13 @@
 """Runs as processes of their own: prepare a run directory, start, read and stop it, take its result in."""
 
 import contextlib
+import functools
 import os
 import signal
 import socket
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from engine.artifacts import (
-    RunStatus,
-    is_alive,
-    read_events,
-    read_json,
-    read_scores,
-    read_status,
-)
+from engine.artifacts import RunStatus, is_alive, read_json, read_scores, read_status
 from engine.config import RunConfig, read_config, write_config
 from engine.errors import EngineError
 from engine.manifest import Manifest, Pin, write_manifest
@@ -29,6 +23,7 @@ from reviewer.decisions import Decision, Outcome
 from reviewer.errors import ReviewerError
 from reviewer.processes import engine_command, engine_environment
 from reviewer.queries import Samples
+from reviewer.run_progress import Follower, Progress
 from reviewer.sources import Fault
 from reviewer.store import Store
 from reviewer.workspace import Workspace
@@ -45,19 +40,21 @@ PINS = {
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """A run as the runs tab shows it. done/of: progress of `stage`, None before it is known; seconds: how
-    long it took; n_faults: images that it could not read; reason: what the detector says of itself."""
+    """A run as its files show it. progress: how far it is; seconds: how long it took; n_faults: images that
+    it could not read; reason: what the detector says of itself; device: where it ran; resumable: the epoch
+    after which it can go on, None where it cannot."""
 
     run_id: str
     detector: str
     status: RunStatus
-    stage: str = ""
-    done: int | None = None
-    of: int | None = None
+    progress: Progress = field(default_factory=Progress)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
     n_samples: int | None = None
     n_faults: int = 0
     reason: str = ""
+    device: str = ""
+    resumable: int | None = None
 
 
 def prepare(
@@ -118,11 +115,14 @@ def _manifest(workspace: Workspace, samples: Samples, decisions: Mapping[int, De
     )
 
 
-def start(run_dir: Path) -> subprocess.Popen:
-    """Start the run in a process of its own, which outlives this one."""
+def start(run_dir: Path, *, behind: bool = False) -> subprocess.Popen:
+    """Start the run in a process of its own, which outlives this one.
+
+    behind: at low priority, so that the cards stay quick.
+    """
     with (run_dir / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            engine_command("run", str(run_dir)),
+            engine_command("run", str(run_dir), *(["--behind"] if behind else [])),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -153,35 +153,49 @@ def run_directories(workspace: Workspace) -> list[Path]:
     )
 
 
-def read_run(run_dir: Path) -> RunView:
-    """Return what the files of a run say about it."""
+def read_run(run_dir: Path, progress: Progress | None = None) -> RunView:
+    """Return what the files of a run say about it; `progress` where its events have been read already."""
     try:
-        detector = read_config(run_dir / "config.toml").detector
+        config = read_config_once(run_dir)
     except EngineError as error:
         failed = RunStatus(state="failed", message=str(error))
         return RunView(run_id=run_dir.name, detector="?", status=failed)
     status = read_status(run_dir)
     result = read_json(run_dir / "result.json") or {} if status.state == "done" else {}
-    stage, done, of = "", None, None
-    for event in reversed(read_events(run_dir)):
-        if event.get("event") == "progress" and not stage:
-            stage, done, of = str(event.get("stage", "")), event.get("done"), event.get("of")
-        if event.get("event") == "stage":
-            if event.get("stage") != stage:
-                stage, done, of = (stage, done, of) if stage else (str(event.get("stage", "")), None, None)
-            break
     return RunView(
         run_id=run_dir.name,
-        detector=detector,
+        detector=config.detector,
         status=status,
-        stage=stage,
-        done=done,
-        of=of,
+        progress=Follower(run_dir).read() if progress is None else progress,
+        settings=config.settings,
         seconds=(result.get("seconds") or {}).get("total"),
         n_samples=result.get("n_samples"),
         n_faults=int(result.get("n_faults", 0)),
         reason=str((result.get("notes") or {}).get("reason", "")),
+        device=str(result.get("device", "")),
+        resumable=_checkpoint(run_dir) if status.state in ("stopped", "failed", "lost") else None,
     )
+
+
+def read_config_once(run_dir: Path) -> RunConfig:
+    """Return the settings of a run, parsed again only when the file has changed; raises EngineError."""
+    path = run_dir / "config.toml"
+    try:
+        stamp = path.stat().st_mtime_ns
+    except OSError:
+        stamp = 0
+    return _read_config(path, stamp)
+
+
+@functools.lru_cache(maxsize=256)
+def _read_config(path: Path, _stamp: int) -> RunConfig:
+    return read_config(path)
+
+
+def _checkpoint(run_dir: Path) -> int | None:
+    words = read_json(run_dir / "checkpoint.json")
+    epoch = words.get("epoch") if isinstance(words, dict) else None
+    return epoch if isinstance(epoch, int) else None
 
 
 def import_run(run_dir: Path, store: Store) -> None:

@@ -18,6 +18,7 @@ from reviewer.encoder import Encoder
 from reviewer.export import corrected_rows, encoded, read_source
 from reviewer.images import SIDES, render
 from reviewer.map_routes import add_map_routes
+from reviewer.run_routes import add_run_routes
 from reviewer.watch import Watcher
 
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -69,6 +70,7 @@ def create_server(desk: Desk, watcher: Watcher) -> FastAPI:
     _add_file_routes(server, desk)
     add_web_files(server)
     add_map_routes(server, desk, watcher)
+    add_run_routes(server, desk, watcher)
     add_attention_routes(server, desk, Encoder())
     return server
 

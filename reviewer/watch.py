@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.artifacts import read_status
 from reviewer import jobs, queries
 from reviewer.desk import Desk
+from reviewer.errors import ReviewerError
 from reviewer.illustrator import Illustrator
 from reviewer.standby import Standby
 
@@ -21,7 +23,8 @@ class Watcher:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._children: list[subprocess.Popen] = []
+        self._children: dict[str, subprocess.Popen] = {}
+        self._starting = threading.Lock()
         self._refused: set[str] = set()
         self._illustrator = Illustrator()
         self._stopping = threading.Event()
@@ -37,13 +40,52 @@ class Watcher:
     def start(
         self, detector: str, settings: Mapping[str, Any] | None = None, standby: Standby | None = None
     ) -> Path:
-        """Prepare a run with the decisions of this moment and start it, in `standby` where there is one."""
+        """Prepare a run with the decisions of this moment and start it, in `standby` where there is one.
+
+        Raises ReviewerError while another one is at work, and EngineError for a setting that breaks a rule.
+        """
         desk = self._desk
-        decisions = queries.read_current_decisions(desk.store.cursor())
-        run_dir = jobs.prepare(desk.workspace, desk.samples, decisions, detector, settings)
-        handed = standby.take(run_dir) if standby else None
-        self._children.append(handed or jobs.start(run_dir))
+        with self._starting:
+            self._check_idle()
+            decisions = queries.read_current_decisions(desk.store.cursor())
+            run_dir = jobs.prepare(desk.workspace, desk.samples, decisions, detector, settings)
+            handed = standby.take(run_dir) if standby else None
+            self._children[run_dir.name] = handed or jobs.start(run_dir, behind=self._is_ranked())
         return run_dir
+
+    def resume(self, run_dir: Path) -> None:
+        """Let a run that broke off go on from its checkpoint, with the labels and decisions that it saw.
+
+        Raises ReviewerError where there is nothing to go on from, and while another run is at work.
+        """
+        with self._starting:
+            self._check_idle()
+            view = jobs.read_run(run_dir)
+            if view.resumable is None:
+                raise ReviewerError(
+                    f"The run {run_dir.name} is {view.status.state} and has no checkpoint to go on from; "
+                    "start another one."
+                )
+            self._children[run_dir.name] = jobs.start(run_dir, behind=self._is_ranked())
+
+    def _is_ranked(self) -> bool:
+        """Return whether there are cards to review meanwhile."""
+        return self._desk.ranking.run is not None
+
+    def at_work(self) -> str | None:
+        """Return the run that is at work or about to be, of this process or of an earlier one."""
+        for name, child in list(self._children.items()):
+            if child.poll() is None and read_status(self._desk.workspace.runs / name).state != "done":
+                return name
+        for run_dir in jobs.run_directories(self._desk.workspace):
+            if (run_dir / "lock").exists() and read_status(run_dir).state == "running":
+                return run_dir.name
+        return None
+
+    def _check_idle(self) -> None:
+        busy = self.at_work()
+        if busy is not None:
+            raise ReviewerError(f"The run {busy} is at work already; wait for it or stop it first.")
 
     def start_first(self, standby: Standby | None = None) -> None:
         """Start the instant ranking where no run has ranked the samples, is about to, or was stopped."""
@@ -56,7 +98,8 @@ class Watcher:
     def _watch(self) -> None:
         while not self._stopping.wait(INTERVAL):
             # A finished child stays a zombie until it is asked for.
-            self._children = [child for child in self._children if child.poll() is None]
+            with self._starting:
+                self._children = {n: child for n, child in self._children.items() if child.poll() is None}
             try:
                 self.import_finished()
                 run = self._desk.ranking.run
@@ -91,8 +134,8 @@ class Watcher:
         views = [jobs.read_run(d) for d in jobs.run_directories(self._desk.workspace)[:5]]
         for view in views:
             if view.status.state in ("running", "done") and view.run_id not in self._refused:
-                message = STAGES.get(view.stage, "starting")
-                state |= {"done": view.done, "of": view.of}
+                message = STAGES.get(view.progress.stage, "starting")
+                state |= {"done": view.progress.done, "of": view.progress.of}
                 return {**state, "state": "running", "message": message, "run": view.run_id}
         if self._children:
             return {**state, "state": "running", "message": "starting", "run": None}
@@ -107,6 +150,9 @@ STAGES = {
     "pixels": "reading the images",
     "features": "looking at the images",
     "detect": "comparing labels",
+    "views": "looking at shifted images",
+    "training": "training",
+    "scoring": "asking about every image",
     "write": "writing the ranking",
     "attention": "drawing attention maps",
     "map": "drawing the map",

@@ -62,6 +62,7 @@ def test_the_records_tier_needs_numpy_only():
         "engine.decoding",
         "engine.illustrations",
         "engine.backbones",
+        "engine.presets",
     )
     assert names & {*TENSORS, "scipy", "reviewer"} == set()
 

@@ -6,6 +6,7 @@ import { digitCap, KEYCAPS } from "./keys.js";
 
 const ROWS = 10;
 const NEIGHBOURS = 12;
+const RUNS = 4; // detectors whose word has room below the bar
 const OUTCOMES = [["ambiguous", "Ambiguous"], ["out_of_scope", "Out of scope"], ["bad_image", "Bad image"], ["skip", "Skip"]];
 const SAID = {
   keep: "Kept", relabel: "Relabelled", ambiguous: "Ambiguous", out_of_scope: "Out of scope", bad_image: "Bad image", skip: "Skipped",
@@ -21,6 +22,21 @@ export function rowsOf(card, classes) {
 export function decisionText(decision) {
   const labels = decision.labels?.length && decision.outcome !== "keep" ? ` ${decision.labels.map(isolate).join(" / ")}` : "";
   return `${SAID[decision.outcome] ?? decision.outcome}${labels}${decision.annotator ? ` by ${decision.annotator}` : ""}`;
+}
+
+/**
+ * What each run says, for the line below the bar: the newest run of each detector, newest first (`runs` comes
+ * that way); its earlier runs are in the title. Returns [{detector, p_clean, title}].
+ */
+export function runWords(runs) {
+  const newest = new Map();
+  for (const run of runs) {
+    const { detector, p_clean: p } = run;
+    const words = `${run.run}: ${percent(p)} that the given label is right`;
+    if (newest.has(detector)) newest.get(detector).title += `\nearlier, ${words}`;
+    else newest.set(detector, { detector, p_clean: p, title: words });
+  }
+  return [...newest.values()];
 }
 
 const bar = (className) => el("span", { class: className, "aria-hidden": "true" });
@@ -104,14 +120,16 @@ export function createCard(act) {
     trust.classList.toggle("ls-low", known && card.p_clean < threshold);
     fill(trustBar, known ? card.p_clean : 0);
     trustBar.style.setProperty("--threshold", threshold ?? 0.5);
-    const chips = (card.runs ?? []).slice(0, 4).map(({ run, detector, p_clean: p }) =>
-      el("span", { class: "ls-run", title: `${run}: probability that the given label is right` }, el("bdi", {}, detector), el("b", {}, percent(p))));
-    if (card.runs?.length > 4) chips.push(el("span", { class: "ls-run" }, `+${card.runs.length - 4}`));
+    const said = runWords(card.runs ?? []);
+    const chips = said.slice(0, RUNS).map(({ detector, p_clean: p, title }) =>
+      el("span", { class: "ls-run", title }, el("bdi", {}, detector), el("b", {}, percent(p))));
+    const rest = said.slice(RUNS);
+    if (rest.length) chips.push(el("span", { class: "ls-run", title: rest.map(({ detector, title }) => `${detector}, ${title}`).join("\n") }, `+${rest.length}`));
     if (known) chips.push(el("span", { class: "ls-threshold" }, `flagged below ${percent(threshold)}`));
     runs.replaceChildren(...chips);
-    const said = card.reasons ?? [];
-    reasons.replaceChildren(...said.slice(0, 3).map((text) => el("li", { title: text }, text)));
-    reasons.title = said.slice(3).join("\n");
+    const why = card.reasons ?? [];
+    reasons.replaceChildren(...why.slice(0, 3).map((text) => el("li", { title: text }, text)));
+    reasons.title = why.slice(3).join("\n");
   }
 
   function showRows(card, list, total) {

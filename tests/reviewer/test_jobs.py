@@ -122,7 +122,7 @@ def test_the_state_of_a_run_follows_from_its_files(run_dir: Path):
         file.write('{"time": 1, "event": "progr')  # being written at this moment
     view = jobs.read_run(run_dir)
     assert (view.status.state, view.status.pid) == ("running", os.getpid())
-    assert (view.stage, view.done, view.of) == ("features", 3, 40)
+    assert (view.progress.stage, view.progress.done, view.progress.of) == ("features", 3, 40)
     (run_dir / "lock").unlink()
     finish_run(run_dir)
     view = jobs.read_run(run_dir)
@@ -135,7 +135,7 @@ def test_a_stage_without_progress_yet_is_the_stage(run_dir: Path):
     append_event(run_dir, "progress", stage="pixels", done=40, of=40)
     append_event(run_dir, "stage", stage="features")
     view = jobs.read_run(run_dir)
-    assert (view.stage, view.done, view.of) == ("features", None, None)
+    assert (view.progress.stage, view.progress.done, view.progress.of) == ("features", None, None)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +156,25 @@ def test_a_run_whose_process_is_gone_is_lost(run_dir: Path):
     status = jobs.read_run(run_dir).status
     assert status.state == "lost"
     assert str(process.pid) in status.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "resumable"), [("Stopped", 3), ("EngineError", 3), ("Bug", 3), (None, None)]
+)
+def test_what_broke_off_after_an_epoch_can_go_on(run_dir: Path, kind: str | None, resumable: int | None):
+    write_json(run_dir / "checkpoint.json", {"epoch": 3, "history": []})
+    if kind:
+        write_json(run_dir / "error.json", {"kind": kind, "message": "No room left."})
+    assert jobs.read_run(run_dir).resumable == resumable
+    finish_run(run_dir)
+    assert jobs.read_run(run_dir).resumable is None
+
+
+@pytest.mark.parametrize("text", ['{"epoch": "three"}', '{"ep', "[]"])
+def test_a_checkpoint_that_makes_no_sense_promises_nothing(run_dir: Path, text: str):
+    write_json(run_dir / "error.json", {"kind": "Stopped", "message": "It was stopped."})
+    (run_dir / "checkpoint.json").write_text(text)
+    assert jobs.read_run(run_dir).resumable is None
 
 
 def test_a_run_with_broken_settings_is_shown_and_not_raised(run_dir: Path):
@@ -283,3 +302,95 @@ def test_a_failed_first_run_is_told(workspace: Workspace):
             assert (state["state"], state["message"]) == ("failed", "The model is not there.")
         finally:
             watcher.close()
+
+
+# -- one at a time --
+
+
+def test_only_one_run_is_at_work_also_when_one_of_an_earlier_app_is(workspace: Workspace):
+    with open_desk(workspace) as desk:
+        run_dir = prepare(workspace, desk.store)
+        process = other_process()
+        watcher = Watcher(desk)
+        try:
+            assert watcher.at_work() is None
+            write_json(run_dir / "lock", process_stamp(process.pid))
+            assert watcher.at_work() == run_dir.name
+            with pytest.raises(ReviewerError, match=f"The run {run_dir.name} is at work already"):
+                watcher.start("knn")
+            assert len(jobs.run_directories(workspace)) == 2
+        finally:
+            process.kill()
+            process.wait()
+            watcher.close()
+
+
+def test_a_run_that_has_no_lock_yet_is_at_work_from_its_start(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs, "start", lambda _, behind: other_process())
+    with open_desk(workspace) as desk:
+        watcher = Watcher(desk)
+        try:
+            run_dir = watcher.start("knn")
+            assert jobs.read_run(run_dir).status.state == "prepared"
+            assert watcher.at_work() == run_dir.name
+            with pytest.raises(ReviewerError, match="at work already"):
+                watcher.start("knn")
+            for child in watcher._children.values():
+                child.kill()
+                child.wait()
+            assert watcher.at_work() is None
+        finally:
+            watcher.close()
+
+
+def test_a_run_goes_on_only_from_a_checkpoint(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
+    started: list[Path] = []
+
+    def start(run_dir: Path, *, behind: bool = False) -> subprocess.Popen:
+        started.append(run_dir)
+        return other_process()
+
+    monkeypatch.setattr(jobs, "start", start)
+    with open_desk(workspace) as desk:
+        run_dir = prepare(workspace, desk.store)
+        write_json(run_dir / "error.json", {"kind": "Stopped", "message": "It was stopped."})
+        watcher = Watcher(desk)
+        try:
+            with pytest.raises(ReviewerError, match="has no checkpoint to go on from"):
+                watcher.resume(run_dir)
+            write_json(run_dir / "checkpoint.json", {"epoch": 2})
+            watcher.resume(run_dir)
+            assert started == [run_dir]
+            with pytest.raises(ReviewerError, match="at work already"):
+                watcher.resume(run_dir)
+        finally:
+            for child in watcher._children.values():
+                child.kill()
+                child.wait()
+            watcher.close()
+
+
+def test_a_run_beside_a_review_goes_last_and_the_first_one_does_not(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+):
+    commands: list[tuple[str, ...]] = []
+    command = jobs.engine_command
+
+    def watched(*arguments: str) -> list[str]:
+        commands.append(arguments)
+        return command("doctor", "--help")
+
+    monkeypatch.setattr(jobs, "engine_command", watched)
+    with open_desk(workspace) as desk:
+        watcher = Watcher(desk)
+        try:
+            for is_ranked in (False, True):
+                monkeypatch.setattr(watcher, "_is_ranked", lambda is_ranked=is_ranked: is_ranked)
+                watcher.start("knn")
+                for child in list(watcher._children.values()):
+                    child.wait(60)
+        finally:
+            watcher.close()
+    assert [arguments[2:] for arguments in commands] == [(), ("--behind",)]
