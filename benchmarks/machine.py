@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,7 +19,8 @@ def circumstances() -> str:
     dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True)
     mark = commit.stdout.strip() + ("+" if dirty.stdout.strip() else "")
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, no GPU, load {os.getloadavg()[0]:.1f}"
+    gpu = "a GPU" if shutil.which("nvidia-smi") else "no GPU"
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, {gpu}, load {os.getloadavg()[0]:.1f}"
     return (
         f"{datetime.now(UTC):%Y-%m-%d} · {mark} · {machine} · Python {platform.python_version()}, {packages}"
     )

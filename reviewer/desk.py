@@ -11,7 +11,7 @@ from reviewer import queries
 from reviewer.cards import card_json, decision_json
 from reviewer.decisions import STATUSES, Decision, Outcome, check_outcome
 from reviewer.errors import ReviewerError
-from reviewer.queue import Ranking, RunArrays, load_run, next_positions, rank
+from reviewer.queue import Ranking, RunArrays, load_run, next_positions, rank, without_arrays
 from reviewer.schema import utc_now
 from reviewer.store import Store
 from reviewer.workspace import Workspace
@@ -207,7 +207,7 @@ class Desk:
                 LOG.warning("The arrays of run %s are gone.", run.run_id)
                 continue
             with self._lock:
-                self._runs.append(arrays)
+                self._runs = [*map(without_arrays, self._runs), arrays]
         self._rerank()
 
     def _rerank(self) -> None:

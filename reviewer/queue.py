@@ -1,7 +1,7 @@
 """The order in which cards come: the transition EM on the active run, with people's decisions in it."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,16 @@ class Ranking:
         if self.run is None or self.posterior is None or self.run.row_at[position] < 0:
             return None
         return self.posterior[self.run.row_at[position]]
+
+
+def without_arrays(run: RunArrays) -> RunArrays:
+    """Return an older run as the cards still speak of it: what it thinks of each sample, and no more.
+
+    What orders the queue is only ever asked of the newest run; a million samples would fill the memory with
+    the probabilities and neighbours of each earlier one.
+    """
+    nobody = Neighbours(rows=np.empty((0, 0), np.int32), similarities=np.empty((0, 0), np.float16))
+    return replace(run, probs=np.empty((0, len(run.class_names)), np.float32), neighbours=nobody)
 
 
 def load_run(run_dir: Path, scores: RunScores, samples: Samples) -> RunArrays:

@@ -45,3 +45,16 @@ def test_the_newest_run_orders_the_cards_and_the_decided_stay_decided(workspace:
         assert desk.ranking.run.run_id == newest
         assert card["position"] not in [each["position"] for each in desk.cards(50, [])]
         assert desk.card(card["position"])["decision"]["outcome"] == "keep"
+
+
+def test_of_an_older_run_only_what_the_cards_speak_of_is_kept(workspace: Workspace):
+    with open_desk(workspace) as desk:
+        before = desk.cards(4, [])
+        take_in(desk, "deft", 0.95)
+        older, newest = desk._runs
+        assert older.probs.size == older.neighbours.rows.size == 0
+        assert newest.probs.size > 0
+        assert newest.neighbours.rows.size > 0
+        again = {card["position"]: card for card in desk.cards(40, [])}
+        for card in before:
+            assert again[card["position"]]["runs"][1] == card["runs"][0]
