@@ -228,7 +228,7 @@ def test_it_listens_to_this_machine_only(workspace: Path, host: str) -> None:
 
 def test_an_unknown_detector_is_named_with_those_that_are(workspace: Path) -> None:
     sentence = refused("triage", workspace, "--detector", "konn")
-    assert sentence == "There is no detector 'konn'; known are transition, knn, label_match."
+    assert sentence == "There is no detector 'konn'; known are transition, deft, knn, label_match."
     assert list((workspace / "runs").iterdir()) == []
 
 

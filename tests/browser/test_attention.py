@@ -158,9 +158,10 @@ def test_decisions_do_not_wait_for_maps(server: Server) -> None:
             time.sleep(max(0.0, start + (number + 1) * 0.04 - time.monotonic()))
         server.wait(lambda: server.session()["progress"]["decided"] == before + 20, 20)
         assert len(set(asked)) < 20  # a burst asks for the cards where it rests
-        page.keyboard.press("v")
-        page.keyboard.press("v")
-        page.keyboard.press("v")
+        for _ in range(3):  # fewer where the card's two labels are the same
+            page.keyboard.press("v")
+            if page.locator(".ls-heat").is_hidden():
+                break
         page.wait_for_selector(".ls-heat", state="hidden")
         assert noise == []
 

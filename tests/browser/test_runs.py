@@ -85,6 +85,7 @@ def decide(server: Server, count: int, true_label: Callable[[str], str]) -> dict
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_deft_is_trained_watched_and_orders_the_cards_and_learns_from_decisions(
     server: Server, digits: tuple[Path, dict[str, tuple[str, str]]]

@@ -353,6 +353,28 @@ def test_a_context_makes_room_for_the_names_and_what_is_cut_is_said(
     assert found.notes["cut_names"] == cut
 
 
+def test_names_that_are_cut_or_mean_the_same_are_said(
+    drawn_clip: Backbone, drawn_pictures: Any, tmp_path: Path
+) -> None:
+    pixels = np.concatenate([each[:4] for each in drawn_pictures])
+    manifest = replace(make_manifest(np.arange(12) // 4), class_prompts=("fox " * 40, "apple", "ship"))
+    given = inputs(drawn_clip, pixels, tmp_path)
+    given = replace(given, classes=given.classes[[0, 0, 2]])
+    said: list[str] = []
+
+    def watch(event: str, /, **values: Any) -> None:
+        if event == "note":
+            said.append(values["message"])
+
+    detect(DeftConfig(epochs=1, views=0), manifest, given, drawn_clip, drawn_clip.runtime, watch)
+    assert said == [
+        "The model reads only the beginning of 1 class names ('red'); give them shorter prompts in "
+        "workspace.toml.",
+        "'red' and 'green' mean nearly the same to the model (similarity 1.00), so words hardly tell them "
+        "apart; describe them in their prompts.",
+    ]
+
+
 def inputs(clip: Backbone, pixels: np.ndarray, folder: Path) -> Inputs:
     return Inputs(
         features=clip.encode_images(pixels),

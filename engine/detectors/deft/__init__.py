@@ -12,11 +12,14 @@ Choices where paper, code and methods differ: the pair loss does not reach l⁺ 
 (`detach_dp`); all samples feed the pair loss; a complementary class is drawn anew against the refined
 target; one scoring pass with the final weights decides, not the masks of the last epoch; for people's
 mistakes p_clean = min(p_{i,y}, σ(m_i)) with m_i the margin of (l⁺ − l⁻), methods §4.6, warm-up one epoch
-and the cosine schedule, methods §19; float32 losses and master weights.
+and the cosine schedule, methods §19; float32 losses and master weights. Gradients longer than
+`longest_gradient` are shortened, which the published code does not do: with its rate the contexts of small
+models lose the class in the first steps.
 """
 
 from contextlib import nullcontext
 
+import numpy as np
 import torch
 
 from engine.artifacts import Detection
@@ -36,6 +39,7 @@ from engine.progress import Report
 from engine.runtime import Runtime, every_core
 from engine.training import Plan, train
 
+ALIKE = 0.97  # cosine of two class names above which their labels cannot be told apart by words
 SEVERE_RATE = 1 / 3  # 0.01 instead of 0.03 (DeFT, severe noise)
 
 
@@ -51,10 +55,11 @@ def detect(
 
     `probs` is softmax(l⁺) at the temperature with the highest evidence; `embeddings` are the features I.
     notes: reason (a sentence), tower, epochs, selected (share, last epoch), context_length, cut_names,
-    temperature, noise_rate.
+    temperature.
     """
     _check_names(manifest)
     names = _names(config, manifest, backbone)
+    _tell_of_names(manifest, names, inputs.classes, report)
     draws = Draws(manifest.sample_ids, inputs.seed)
     tower = load_tower(config, manifest, inputs, backbone, draws, report)
     generator = torch.Generator().manual_seed(inputs.seed)
@@ -62,24 +67,14 @@ def detect(
     parameters = {"positive": positive, "negative": negative, **tower.parameters(generator)}
     prompts = Prompts(backbone=backbone, names=names, positive=positive, negative=negative)
     labels = read_labels(manifest, backbone.runtime.device)
-    plan = Plan(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate * (SEVERE_RATE if config.noise == "severe" else 1.0),
-        schedule=config.schedule,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        longest_gradient=config.longest_gradient,
-    )
     key = fingerprint(manifest, "deft", config.model_dump(), tower.name, backbone.fingerprint, inputs.seed)
     report("stage", stage="training")
     checkpoint = Checkpoint(inputs.run_dir, key)
     with every_core() if tower.name == "vpt" else nullcontext():
         terms = terms_of(config, tower, prompts, labels, draws)
-        history = train(parameters, terms, draws.order, plan, checkpoint, report)
+        history = train(parameters, terms, draws.order, _plan(config), checkpoint, report)
     report("stage", stage="scoring")
     found = answer(config, manifest, prompts, tower.final())
-    share = history[-1].selected
     return Detection(
         p_clean=pinned_p_clean(found.p_clean, manifest),
         probs=found.probs,
@@ -90,11 +85,23 @@ def detect(
             "reason": f"{tower.reason}; {config.epochs} epochs",
             "tower": tower.name,
             "epochs": config.epochs,
-            "selected": share,
+            "selected": history[-1].selected,
             "context_length": names.n_context,
             "cut_names": [manifest.class_names[k] for k in names.truncated],
             "temperature": found.temperature,
         },
+    )
+
+
+def _plan(config: DeftConfig) -> Plan:
+    return Plan(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate * (SEVERE_RATE if config.noise == "severe" else 1.0),
+        schedule=config.schedule,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        longest_gradient=config.longest_gradient,
     )
 
 
@@ -108,6 +115,27 @@ def _check_names(manifest: Manifest) -> None:
                 "tell them apart; give one of them another prompt in workspace.toml."
             )
         seen[words] = name
+
+
+def _tell_of_names(manifest: Manifest, names: Names, text_KD: np.ndarray, report: Report) -> None:
+    """Say which names are cut, and which two mean nearly the same to the model (methods §14.3)."""
+    if names.truncated:
+        listed = ", ".join(repr(manifest.class_names[k]) for k in names.truncated[:3])
+        report(
+            "note",
+            message=f"The model reads only the beginning of {len(names.truncated)} class names ({listed}); "
+            "give them shorter prompts in workspace.toml.",
+        )
+    alike_KK = np.triu(text_KD @ text_KD.T, k=1)
+    first, second = np.unravel_index(int(alike_KK.argmax()), alike_KK.shape)
+    if alike_KK[first, second] > ALIKE:
+        a, b = manifest.class_names[first], manifest.class_names[second]
+        report(
+            "note",
+            message=f"{a!r} and {b!r} mean nearly the same to the model (similarity "
+            f"{alike_KK[first, second]:.2f}), so words hardly tell them apart; describe them in their "
+            "prompts.",
+        )
 
 
 def _names(config: DeftConfig, manifest: Manifest, backbone: Backbone) -> Names:
