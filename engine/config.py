@@ -119,6 +119,11 @@ class DeftConfig(Settings):
         description="longer gradients are shortened; 0: never, as published",
     )
     context_length: int = Field(default=16, ge=1, le=64, description="learned words before each class name")
+    words: str = Field(
+        default="",
+        max_length=200,
+        description='what the first prompt begins as, such as "a photo of a"; empty: chance, as published',
+    )
     prompt_length: int = Field(default=20, ge=1, le=500, description="learned tokens per layer, for vpt")
     views: int = Field(default=4, ge=0, le=64, description="shifted and mirrored copies, for frozen")
     rejected_share: float = Field(

@@ -48,6 +48,11 @@ def text_width(model: Any) -> int:
     return _text(model).positional_embedding.shape[1]
 
 
+def embed_words(model: Any, token_L: torch.Tensor) -> torch.Tensor:
+    """Return the vectors of some tokens before any position is added, (L, W), without gradient."""
+    return _text(model).token_embedding(token_L).detach()
+
+
 def encode_tokens(model: Any, token_BL: torch.Tensor) -> torch.Tensor:
     """Return what `model.encode_text(token)` returns, (B, D), not normalised, where `is_plain_text`.
 

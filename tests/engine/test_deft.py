@@ -16,7 +16,7 @@ from engine.clip.text import text_width
 from engine.clip.vision import new_prompts
 from engine.config import DeftConfig
 from engine.detectors import Inputs
-from engine.detectors.deft import detect
+from engine.detectors.deft import _context, detect
 from engine.detectors.deft.answers import smaller_chance
 from engine.detectors.deft.terms import (
     Labels,
@@ -373,6 +373,20 @@ def test_names_that_are_cut_or_mean_the_same_are_said(
         "'red' and 'green' mean nearly the same to the model (similarity 1.00), so words hardly tell them "
         "apart; describe them in their prompts.",
     ]
+
+
+def test_the_positive_context_can_begin_as_words(drawn_clip: Backbone) -> None:
+    names = read_names(drawn_clip.tokenizer, DRAWN, n_context=5, context_length=24)
+    generator = torch.Generator()
+    chance = _context(drawn_clip, names, generator.manual_seed(0))
+    begun = _context(drawn_clip, names, generator.manual_seed(0), "a picture of a")
+    tokens = drawn_clip.tokenizer.encode("a picture of a")
+    expected = drawn_clip.model.token_embedding(torch.tensor(tokens))
+    torch.testing.assert_close(begun[5 - len(tokens) :], expected)
+    torch.testing.assert_close(begun[: 5 - len(tokens)], chance[: 5 - len(tokens)])
+    assert begun.requires_grad
+    long = _context(drawn_clip, names, generator.manual_seed(0), "a picture of a very large old a")
+    assert long.shape == chance.shape
 
 
 def inputs(clip: Backbone, pixels: np.ndarray, folder: Path) -> Inputs:

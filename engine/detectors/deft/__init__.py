@@ -14,7 +14,7 @@ target; one scoring pass with the final weights decides, not the masks of the la
 mistakes p_clean = min(p_{i,y}, σ(m_i)) with m_i the margin of (l⁺ − l⁻), methods §4.6, warm-up one epoch
 and the cosine schedule, methods §19; float32 losses and master weights. Gradients longer than
 `longest_gradient` are shortened, which the published code does not do: with its rate the contexts of small
-models lose the class in the first steps.
+models lose the class in the first steps. With `words` the positive context begins as words and not by chance.
 """
 
 from contextlib import nullcontext
@@ -26,7 +26,7 @@ from engine.artifacts import Detection
 from engine.checkpoint import Checkpoint, fingerprint
 from engine.clip.backbone import Backbone
 from engine.clip.names import Names, longest_context, read_names
-from engine.clip.text import is_plain_text, text_width
+from engine.clip.text import embed_words, is_plain_text, text_width
 from engine.config import DeftConfig
 from engine.detectors import Inputs, pinned_p_clean
 from engine.detectors.deft.answers import answer
@@ -63,7 +63,8 @@ def detect(
     draws = Draws(manifest.sample_ids, inputs.seed)
     tower = load_tower(config, manifest, inputs, backbone, draws, report)
     generator = torch.Generator().manual_seed(inputs.seed)
-    positive, negative = (_context(backbone, names, generator) for _ in range(2))
+    positive = _context(backbone, names, generator, config.words)
+    negative = _context(backbone, names, generator)
     parameters = {"positive": positive, "negative": negative, **tower.parameters(generator)}
     prompts = Prompts(backbone=backbone, names=names, positive=positive, negative=negative)
     labels = read_labels(manifest, backbone.runtime.device)
@@ -150,7 +151,12 @@ def _names(config: DeftConfig, manifest: Manifest, backbone: Backbone) -> Names:
     return read_names(backbone.tokenizer, prompts, n_context=n_context, context_length=length)
 
 
-def _context(backbone: Backbone, names: Names, generator: torch.Generator) -> torch.Tensor:
-    """Return M context vectors, N(0, 0.02²), as CoOp begins."""
+def _context(backbone: Backbone, names: Names, generator: torch.Generator, words: str = "") -> torch.Tensor:
+    """Return M context vectors, N(0, 0.02²), as CoOp begins; the last ones as `words`, if any."""
     context_MW = 0.02 * torch.randn((names.n_context, text_width(backbone.model)), generator=generator)
-    return context_MW.to(backbone.runtime.device).requires_grad_()
+    context_MW = context_MW.to(backbone.runtime.device)
+    if words:
+        tokens = backbone.tokenizer.encode(words)[-names.n_context :]
+        word_LW = embed_words(backbone.model, torch.tensor(tokens, device=context_MW.device))
+        context_MW[len(context_MW) - len(word_LW) :] = word_LW
+    return context_MW.requires_grad_()
