@@ -197,7 +197,7 @@ def evaluate(
     from engine.datasets import read_dataset  # noqa: PLC0415
     from engine.evaluate import evaluate as measure_detector  # noqa: PLC0415
     from engine.evaluate import read_assignments, summary  # noqa: PLC0415
-    from engine.lifecycle import DISK_ERRORS  # noqa: PLC0415
+    from engine.lifecycle import disk_problem  # noqa: PLC0415
 
     _offline()
     try:
@@ -225,9 +225,10 @@ def evaluate(
     except EngineError as error:
         raise _give_up(str(error)) from None
     except OSError as error:
-        if error.errno not in DISK_ERRORS:
+        problem = disk_problem(error)
+        if problem is None:
             raise
-        raise _give_up(f"The disk refused a write or a read ({error}); make room or grant access.") from None
+        raise _give_up(problem) from None
     print(summary(result))
 
 

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from engine.clip.backbone import Backbone
+from engine.clip.blocks import finish
 from engine.clip.vision import is_plain
 from engine.config import DEFAULT_ATTENTION
 from engine.errors import EngineError
@@ -75,20 +76,12 @@ def class_maps(
     parts = [np.zeros((0, classes.shape[1], size, size), dtype=np.float32)]
     for start in range(0, len(pixels), length):
         piece = slice(start, start + length)
-        image_BCHW = _normalised(backbone, pixels[piece])
+        image_BCHW = backbone.normalised(pixels[piece])
         direction_BCD = direction_KD[torch.from_numpy(classes[piece].astype(np.int64)).to(device)]
         with torch.enable_grad():
             map_BCP = METHODS[method](visual, image_BCHW, direction_BCD)
         parts.append(_scaled(map_BCP.detach()).reshape(*classes[piece].shape, size, size).cpu().numpy())
     return np.concatenate(parts)
-
-
-def _normalised(backbone: Backbone, pixels: np.ndarray) -> torch.Tensor:
-    device = backbone.runtime.device
-    mean_C = torch.tensor(backbone.mean, device=device).view(3, 1, 1)
-    std_C = torch.tensor(backbone.std, device=device).view(3, 1, 1)
-    image_BCHW = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float() / 255.0
-    return (image_BCHW - mean_C) / std_C
 
 
 def _scaled(map_BCP: torch.Tensor) -> torch.Tensor:
@@ -114,9 +107,7 @@ def _attend(block: Any, normed_BLW: torch.Tensor) -> Layer:
 
 def _finish(block: Any, token_BLW: torch.Tensor, mixed_BHLV: torch.Tensor) -> torch.Tensor:
     """Return the tokens after a block whose heads answered `mixed_BHLV`."""
-    merged = mixed_BHLV.transpose(1, 2).flatten(2)
-    token_BLW = token_BLW + block.ls_1(block.attn.out_proj(merged))
-    return token_BLW + block.ls_2(block.mlp(block.ln_2(token_BLW)))
+    return finish(block, token_BLW, mixed_BHLV.transpose(1, 2).flatten(2))
 
 
 def walk(visual: Any, image_BCHW: torch.Tensor) -> tuple[torch.Tensor, list[Layer]]:

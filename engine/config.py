@@ -158,9 +158,7 @@ class RunConfig(Settings):
 
     def detector_settings(self) -> Settings:
         """Return the settings of the detector, validated."""
-        if self.detector not in DETECTORS:
-            raise EngineError(f"There is no detector {self.detector!r}; known are {', '.join(DETECTORS)}.")
-        return parse(DETECTORS[self.detector], self.settings, self.detector)
+        return parse_settings(self.detector, self.settings)
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -175,6 +173,18 @@ def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise EngineError(_sentence(model, error.errors()[0], where)) from error
+
+
+def check_detector(name: str) -> None:
+    """Raise EngineError when no such detector is registered."""
+    if name not in DETECTORS:
+        raise EngineError(f"There is no detector {name!r}; known are {', '.join(DETECTORS)}.")
+
+
+def parse_settings(detector: str, values: Mapping[str, Any]) -> Settings:
+    """Return the settings of a detector; raises EngineError with a sentence for the first fault."""
+    check_detector(detector)
+    return parse(DETECTORS[detector], values, detector)
 
 
 def _sentence(model: type[BaseModel], fault: Any, where: str) -> str:

@@ -5,11 +5,9 @@ what is measured comes back as a value. As there, nothing heavy is imported befo
 """
 
 import hashlib
-import os
 import tempfile
 import typing
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -107,24 +105,13 @@ def _write_squares(images: np.ndarray, cache: Path, size: int, report: Report) -
     """Return every image as the square that `engine.pixels` makes of a file; only new content is resized."""
     from PIL import Image  # noqa: PLC0415 - Pillow's plugins
 
-    from engine.pixels import BATCH_BYTES, square  # noqa: PLC0415 - Pillow
-    from engine.rows import RowCache  # noqa: PLC0415 - filelock
+    from engine.pixels import add_squares, pixel_cache, square  # noqa: PLC0415 - Pillow
 
     shape = f"{images.shape[1:]}".encode("ascii")
     keys = [hashlib.blake2b(shape + image.tobytes(), digest_size=16).hexdigest() for image in images]
     row = dict(zip(keys, range(len(keys)), strict=True))
-    with RowCache(cache, f"pixels-{size}", (size, size, 3), "uint8") as store:
-        todo = store.missing(keys)
-        done = len(row) - len(todo)
-        report("progress", stage="pixels", done=done, of=len(row))
-        length = max(16, BATCH_BYTES // (size * size * 3))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for start in range(0, len(todo), length):
-                batch = todo[start : start + length]
-                squares = pool.map(lambda key: square(Image.fromarray(images[row[key]]), size), batch)
-                store.append(batch, list(squares))
-                done += len(batch)
-                report("progress", stage="pixels", done=done, of=len(row))
+    with pixel_cache(cache, size) as store:
+        add_squares(store, row, lambda key: square(Image.fromarray(images[row[key]]), size), size, report)
         return store.read(keys)
 
 

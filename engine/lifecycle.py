@@ -18,6 +18,13 @@ from engine.progress import Report, event_writer, silent
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
+def disk_problem(error: BaseException) -> str | None:
+    """Return the sentence about a disk that is full or closed, or None for any other error."""
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return f"The disk refused a write or a read ({error}); make room or grant access."
+    return None
+
+
 class Stopped(BaseException):
     """The work was asked to stop (SIGTERM, SIGINT).
 
@@ -60,8 +67,8 @@ def do_work(
             _fail(run_dir, traces, "EngineError", str(error))
             raise
         except BaseException as error:
-            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                problem = f"The disk refused a write or a read ({error}); make room or grant access."
+            problem = disk_problem(error)
+            if problem is not None:
                 _fail(run_dir, traces, "EngineError", problem)
                 raise EngineError(problem) from error
             _fail(run_dir, traces, "Bug", f"{type(error).__name__}: {error}", traceback.format_exc())

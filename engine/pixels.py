@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,19 +49,9 @@ def read_pixels(manifest: Manifest, image_root: Path, cache: Path, size: int, re
     `image_root` becomes a fault; no file raises.
     """
     found = [_locate(image_root, path) for path in manifest.paths]
-    with RowCache(cache, f"pixels-{size}", (size, size, 3), "uint8") as store:
+    with pixel_cache(cache, size) as store:
         where = {key: path for key, path, _ in found if path is not None}
-        todo = store.missing(where)
-        done = len(where) - len(todo)
-        report("progress", stage="pixels", done=done, of=len(where))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for keys in _batches(todo, max(16, BATCH_BYTES // (size * size * 3))):
-                squares = list(pool.map(lambda key: _read_square(where[key], size), keys))
-                read = [(k, s) for k, s in zip(keys, squares, strict=True) if isinstance(s, np.ndarray)]
-                faults = {k: s for k, s in zip(keys, squares, strict=True) if isinstance(s, str)}
-                store.append([k for k, _ in read], [s for _, s in read], faults)
-                done += len(keys)
-                report("progress", stage="pixels", done=done, of=len(where))
+        add_squares(store, where, lambda key: _read_square(where[key], size), size, report)
         problems = [problem or store.faults.get(key, "") for key, _, problem in found]
         kept = tuple(i for i, problem in enumerate(problems) if not problem)
         pixels = store.read([found[i][0] for i in kept])
@@ -71,6 +61,32 @@ def read_pixels(manifest: Manifest, image_root: Path, cache: Path, size: int, re
         if problem
     )
     return Pictures(kept=kept, pixels=pixels, faults=faults)
+
+
+def pixel_cache(cache: Path, size: int) -> RowCache:
+    """Return the store of squares of `size` pixels in `cache`."""
+    return RowCache(cache, f"pixels-{size}", (size, size, 3), "uint8")
+
+
+def add_squares(
+    store: RowCache,
+    keys: Collection[str],
+    square_of: Callable[[str], np.ndarray | str],
+    size: int,
+    report: Report,
+) -> None:
+    """Store the square of every key that has none yet, on all cores; a sentence instead of one is a fault."""
+    todo = store.missing(keys)
+    done = len(keys) - len(todo)
+    report("progress", stage="pixels", done=done, of=len(keys))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batch in _batches(todo, max(16, BATCH_BYTES // (size * size * 3))):
+            squares = list(pool.map(square_of, batch))
+            read = [(k, s) for k, s in zip(batch, squares, strict=True) if isinstance(s, np.ndarray)]
+            faults = {k: s for k, s in zip(batch, squares, strict=True) if isinstance(s, str)}
+            store.append([k for k, _ in read], [s for _, s in read], faults)
+            done += len(batch)
+            report("progress", stage="pixels", done=done, of=len(keys))
 
 
 def _batches(keys: list[str], length: int) -> Iterator[list[str]]:

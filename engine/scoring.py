@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +23,12 @@ BATCHES_AT_ONCE = 8
 ENOUGH = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """rows: image features I, (N, D) float32, unit L2. n_new: how many had to be computed."""
-
-    rows: Rows
-    n_new: int
-
-
 def embed_images(
     backbone: Backbone, pixels: Rows, *, cache: Path, batch_size: int, report: Report
 ) -> np.ndarray:
     """Return the image features I, (N, D) float32, unit L2, see `store_features`."""
     stored = store_features(backbone, pixels, cache=cache, batch_size=batch_size, report=report)
-    return stored.rows.take(slice(None))
+    return stored.take(slice(None))
 
 
 def store_features(
@@ -49,8 +40,8 @@ def store_features(
     report: Report,
     shifts: Shifts | None = None,
     stage: str = "features",
-) -> Stored:
-    """Return the features of pictures, on the disk; only what is new is computed.
+) -> Rows:
+    """Return the features of pictures, (N, D) float32, unit L2, on the disk; only what is new is computed.
 
     pixels: uint8 (N, S, S, 3). shifts: how each is shifted and mirrored first. The store in `cache` is keyed
     by the backbone's fingerprint, the precision, the pixels' keys and the shifts.
@@ -67,7 +58,7 @@ def store_features(
             store.append(todo[part], features)
         if len(todo) >= ENOUGH:
             report("speed", images=len(todo), seconds=time.monotonic() - start, **backbone.size())
-        return Stored(rows=store.read(keys), n_new=len(todo))
+        return store.read(keys)
 
 
 def _shifted_keys(keys: Sequence[str], shifts: Shifts) -> tuple[str, ...]:

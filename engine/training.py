@@ -122,7 +122,7 @@ def _step(
         try:
             gradients, found = _gradients(list(parameters.values()), terms_of, batch, epoch, pieces)
             break
-        except (torch.OutOfMemoryError, RuntimeError) as error:
+        except RuntimeError as error:  # torch.OutOfMemoryError is one
             if not _is_out_of_memory(error):
                 raise
             if pieces >= len(batch):

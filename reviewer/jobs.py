@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from engine.artifacts import RunStatus, is_alive, read_json, read_scores, read_status
+from engine.artifacts import CHECKPOINT_WORDS, RunStatus, is_alive, read_json, read_scores, read_status
 from engine.config import RunConfig, read_config, write_config
 from engine.errors import EngineError
 from engine.manifest import Manifest, Pin, write_manifest
@@ -193,7 +193,7 @@ def _read_config(path: Path, _stamp: int) -> RunConfig:
 
 
 def _checkpoint(run_dir: Path) -> int | None:
-    words = read_json(run_dir / "checkpoint.json")
+    words = read_json(run_dir / CHECKPOINT_WORDS)
     epoch = words.get("epoch") if isinstance(words, dict) else None
     return epoch if isinstance(epoch, int) else None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.artifacts import read_json
-from engine.config import DETECTORS, Settings, parse
+from engine.config import parse_settings
 from engine.errors import EngineError
 from engine.manifest import COLUMNS
 from engine.presets import Estimate, Speed, estimate, read_speed
@@ -93,13 +93,6 @@ class RunHistory:
         known = self.measured()
         n_classes = len(self._workspace.class_names)
         return estimate(detector, settings, n_samples, n_classes, known[1] if known else None)
-
-
-def parse_settings(detector: str, values: Mapping[str, Any]) -> Settings:
-    """Return the settings of a detector; raises EngineError with a sentence for the first fault."""
-    if detector not in DETECTORS:
-        raise EngineError(f"There is no detector {detector!r}; known are {', '.join(DETECTORS)}.")
-    return parse(DETECTORS[detector], values, detector)
 
 
 def teaching(decisions: Mapping[int, Decision]) -> int:

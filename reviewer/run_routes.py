@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.config import DETECTORS
+from engine.config import DETECTORS, parse_settings
 from engine.errors import EngineError
 from engine.presets import PRESETS, Preset
 from reviewer import jobs
@@ -18,7 +18,7 @@ from reviewer.desk import Desk
 from reviewer.forms import changed_settings, form_fields
 from reviewer.jobs import RunView
 from reviewer.map_routes import plotly_file, plotly_version
-from reviewer.run_history import RunHistory, parse_settings, teaching
+from reviewer.run_history import RunHistory, teaching
 from reviewer.run_progress import read_log_tail
 from reviewer.watch import STAGES, Watcher
 

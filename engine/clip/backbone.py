@@ -62,13 +62,7 @@ class Backbone:
         pixels: uint8 (B, S, S, 3). shifts: how each is shifted and mirrored first. prompts: (layers, V, W),
         see `engine.clip.vision.image_features`; only for a tower that `is_plain`.
         """
-        device = self.runtime.device
-        mean_C = torch.tensor(self.mean, device=device).view(3, 1, 1)
-        std_C = torch.tensor(self.std, device=device).view(3, 1, 1)
-        pixel_BCHW = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
-        if shifts is not None:
-            pixel_BCHW = shift(pixel_BCHW, shifts)
-        image_BCHW = (pixel_BCHW.float() / 255.0 - mean_C) / std_C
+        image_BCHW = self.normalised(pixels, shifts)
         with self.runtime.autocast():
             visual = getattr(self.model, "visual", None)
             plain = is_plain(visual)
@@ -76,6 +70,19 @@ class Backbone:
                 image_features(visual, image_BCHW, prompts) if plain else self.model.encode_image(image_BCHW)
             )
         return functional.normalize(image_BD.float(), dim=-1)
+
+    def normalised(self, pixels: np.ndarray, shifts: Shifts | None = None) -> torch.Tensor:
+        """Return pictures as the image tower expects them, (B, 3, S, S) float32 on the device.
+
+        pixels: uint8 (B, S, S, 3). shifts: how each is shifted and mirrored first.
+        """
+        device = self.runtime.device
+        mean_C = torch.tensor(self.mean, device=device).view(3, 1, 1)
+        std_C = torch.tensor(self.std, device=device).view(3, 1, 1)
+        pixel_BCHW = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
+        if shifts is not None:
+            pixel_BCHW = shift(pixel_BCHW, shifts)
+        return (pixel_BCHW.float() / 255.0 - mean_C) / std_C
 
     def size(self) -> dict[str, Any]:
         """Return what the cost of training this model depends on, JSON values (methods §13)."""

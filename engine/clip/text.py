@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
-from open_clip.transformer import ResidualAttentionBlock, TextTransformer
+from open_clip.transformer import TextTransformer
 from torch import nn
 from torch.nn import functional
 
+from engine.clip.blocks import are_plain, finish
 from engine.clip.names import Names, pack
 
 
@@ -32,10 +33,7 @@ def is_plain_text(model: Any) -> bool:
         and pool == "argmax"
         and text.attn_mask is not None
         and text.text_projection is not None
-        and all(
-            type(b) is ResidualAttentionBlock and type(b.attn) is nn.MultiheadAttention
-            for b in text.transformer.resblocks
-        )
+        and are_plain(text.transformer.resblocks)
     )
 
 
@@ -112,17 +110,11 @@ def _run(
     *blocks, last = text.transformer.resblocks
     for block in blocks:
         mixed_NW = _attend(block.attn, block.ln_1(token_NW), prefix, mask_GSK)
-        token_NW = _finish(block, token_NW, mixed_NW)
+        token_NW = finish(block, token_NW, mixed_NW)
     mixed_NW = _attend(last.attn, last.ln_1(token_NW), prefix, mask_GSK)
-    pooled_RW = text.ln_final(_finish(last, token_NW[end_R], mixed_NW[end_R]))
+    pooled_RW = text.ln_final(finish(last, token_NW[end_R], mixed_NW[end_R]))
     projection = text.text_projection
     return projection(pooled_RW) if isinstance(projection, nn.Linear) else pooled_RW @ projection
-
-
-def _finish(block: Any, token_NW: torch.Tensor, mixed_NW: torch.Tensor) -> torch.Tensor:
-    """Return tokens after a block, given what attention mixed for them; each token by itself, (N, W)."""
-    token_NW = token_NW + block.ls_1(block.attn.out_proj(mixed_NW))
-    return token_NW + block.ls_2(block.mlp(block.ln_2(token_NW)))
 
 
 def _attend(

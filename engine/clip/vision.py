@@ -8,21 +8,21 @@ tuning, Jia et al. 2022; placed as in DeFT, methods §4.1).
 from typing import Any
 
 import torch
-from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
-from torch import nn
+from open_clip.transformer import VisionTransformer
 from torch.nn import functional
+
+from engine.clip.blocks import are_plain, finish
 
 
 def is_plain(visual: Any) -> bool:
     """Return whether a tower is a VisionTransformer of plain blocks, its feature the class token's."""
     if type(visual) is not VisionTransformer or visual.attn_pool is not None:
         return False
-    blocks = visual.transformer.resblocks
     return (
         visual.pool_type == "tok"
         and visual.proj is not None
         and not visual.output_tokens
-        and all(type(b) is ResidualAttentionBlock and type(b.attn) is nn.MultiheadAttention for b in blocks)
+        and are_plain(visual.transformer.resblocks)
     )
 
 
@@ -72,5 +72,4 @@ def _through(block: Any, token_BLW: torch.Tensor, length: int) -> torch.Tensor:
         value.unflatten(-1, heads[2:]).transpose(1, 2),
     )
     merged_BLW = mixed.transpose(1, 2).reshape(batch, -1, width)
-    token_BLW = token_BLW[:, :length] + block.ls_1(attention.out_proj(merged_BLW))
-    return token_BLW + block.ls_2(block.mlp(block.ln_2(token_BLW)))
+    return finish(block, token_BLW[:, :length], merged_BLW)

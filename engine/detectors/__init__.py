@@ -16,8 +16,7 @@ import numpy as np
 
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone
-from engine.config import DETECTORS, RunConfig
-from engine.errors import EngineError
+from engine.config import RunConfig, check_detector
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.rows import Rows
@@ -78,8 +77,7 @@ class Detect(Protocol):
 
 def load_detector(name: str) -> Detect:
     """Return `detect` of `engine.detectors.<name>`; EngineError when no such detector is registered."""
-    if name not in DETECTORS:
-        raise EngineError(f"There is no detector {name!r}; known are {', '.join(DETECTORS)}.")
+    check_detector(name)
     return importlib.import_module(f"engine.detectors.{name}").detect
 
 

@@ -75,7 +75,7 @@ def test_the_opened_forward_pass_is_the_models_own(vision):
     pixels = np.random.default_rng(1).integers(0, 256, (5, SIDE, SIDE, 3), dtype=np.uint8)
     visual = backbone.model.visual
     with torch.no_grad():
-        tokens, layers = attention.walk(visual, attention._normalised(backbone, pixels))
+        tokens, layers = attention.walk(visual, backbone.normalised(pixels))
         feature = attention.image_feature(visual, tokens)
     np.testing.assert_allclose(feature.numpy(), backbone.encode_images(pixels), atol=1e-5)
     assert [layer.weights.shape for layer in layers] == [(5, 2, GRID**2 + 1, GRID**2 + 1)] * 3
@@ -101,7 +101,7 @@ def recorded(backbone, pixels):
             )
         )
     with torch.no_grad():
-        backbone.model.encode_image(attention._normalised(backbone, pixels))
+        backbone.model.encode_image(backbone.normalised(pixels))
     for handle in handles:
         handle.remove()
     return [each.clone() for each in weights], [each.clone() for each in inputs]
@@ -110,7 +110,7 @@ def recorded(backbone, pixels):
 def test_the_attention_weights_are_those_of_torch(tiny, case):
     pixels, _, _ = case
     with torch.no_grad():
-        _, layers = attention.walk(tiny.model.visual, attention._normalised(tiny, pixels))
+        _, layers = attention.walk(tiny.model.visual, tiny.normalised(pixels))
     weights, _ = recorded(tiny, pixels)
     for layer, expected in zip(layers, weights, strict=True):
         np.testing.assert_allclose(layer.weights.numpy(), expected.numpy(), atol=1e-5)
@@ -183,7 +183,7 @@ def colour_clip():
     for _ in range(100):
         pixels, classes, _ = coloured(rng, 32)
         target = torch.zeros(32, 4).scatter_(1, torch.from_numpy(classes), 0.5)
-        feature = functional.normalize(visual(attention._normalised(backbone, pixels)), dim=-1)
+        feature = functional.normalize(visual(backbone.normalised(pixels)), dim=-1)
         loss = functional.cross_entropy(10 * feature @ torch.from_numpy(text).T, target)
         optimiser.zero_grad()
         loss.backward()
@@ -218,7 +218,7 @@ def test_effects_are_the_terms_of_the_class_tokens_sum(tiny, case):
         for c in range(2):
             direction = torch.from_numpy(text[classes[i, c]] - text.mean(axis=0))
             with torch.no_grad():
-                end, _ = attention.walk(visual, attention._normalised(tiny, pixels[i : i + 1]))
+                end, _ = attention.walk(visual, tiny.normalised(pixels[i : i + 1]))
             end = end[:, 0].requires_grad_()
             feature = functional.normalize(visual.ln_post(end) @ visual.proj, dim=-1)
             (feature[0] @ direction).backward()

@@ -61,7 +61,7 @@ def detect(
     names = _names(config, manifest, backbone)
     _tell_of_names(manifest, names, inputs.classes, report)
     draws = Draws(manifest.sample_ids, inputs.seed)
-    tower = load_tower(config, manifest, inputs, backbone, draws, report)
+    tower = load_tower(config, inputs, backbone, draws, report)
     generator = torch.Generator().manual_seed(inputs.seed)
     positive = _context(backbone, names, generator, config.words)
     negative = _context(backbone, names, generator)

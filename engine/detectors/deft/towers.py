@@ -14,7 +14,6 @@ from engine.config import DeftConfig
 from engine.detectors import Inputs
 from engine.draws import Draws
 from engine.errors import EngineError
-from engine.manifest import Manifest
 from engine.progress import Report
 from engine.rows import Rows
 from engine.scoring import score_images, store_features
@@ -39,9 +38,7 @@ class Tower(Protocol):
         ...
 
 
-def load_tower(
-    config: DeftConfig, manifest: Manifest, inputs: Inputs, backbone: Backbone, draws: Draws, report: Report
-) -> Tower:
+def load_tower(config: DeftConfig, inputs: Inputs, backbone: Backbone, draws: Draws, report: Report) -> Tower:
     """Return the tower that the settings ask for; EngineError where the model has no place for prompts."""
     wanted, device = config.tower, backbone.runtime.device.type
     if wanted == "auto":
@@ -54,7 +51,7 @@ def load_tower(
                 "take a ViT."
             )
         return Prompted(config, inputs, backbone, draws, report, f"prompts in the image tower ({asked})")
-    return Frozen(config, manifest, inputs, backbone, draws, report, f"stored image features ({asked})")
+    return Frozen(config, inputs, backbone, draws, report, f"stored image features ({asked})")
 
 
 @dataclass
@@ -99,7 +96,6 @@ class Frozen:
     def __init__(
         self,
         config: DeftConfig,
-        manifest: Manifest,
         inputs: Inputs,
         backbone: Backbone,
         draws: Draws,
@@ -120,7 +116,7 @@ class Frozen:
                 # Epochs count from 1, so no epoch of a training draws the same numbers.
                 shifts=draw_shifts(draws, -view, backbone.image_size),
                 stage="views",
-            ).rows
+            )
             for view in range(1, config.views + 1)
         ]
 
