@@ -113,7 +113,7 @@ class DeftConfig(Settings):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of the optimiser, SGD")
     weight_decay: float = Field(default=5e-4, ge=0, le=1, description="of the optimiser, SGD")
     longest_gradient: float = Field(
-        default=1.0,
+        default=0.3,
         ge=0,
         le=1e6,
         description="longer gradients are shortened; 0: never, as published",
