@@ -28,11 +28,11 @@ from engine.augment import draw_shifts
 from engine.clip.backbone import Backbone
 from engine.clip.names import Names, read_names
 from engine.clip.vision import new_prompts
-from engine.config import DeftConfig
 from engine.detectors.deft.terms import Prompts, read_labels, terms_of
 from engine.draws import Draws
 from engine.manifest import Manifest, Pin
 from engine.runtime import DeviceName, Runtime, pick_runtime
+from engine.settings import DeftConfig
 
 BATCH = 64
 

@@ -23,7 +23,10 @@ from engine.manifest import Manifest
 
 
 class Progress(BaseModel):
-    """One epoch as the curves show it. loss, losses: nats per sample; selected, agreement: [0, 1]."""
+    """One epoch as the curves show it. loss, losses: nats per sample; selected, agreement: [0, 1].
+
+    figures: what else a detector tells of the state after it, by name.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,6 +37,7 @@ class Progress(BaseModel):
     seconds: float
     selected: float | None = None
     agreement: float | None = None
+    figures: dict[str, float] = {}
 
 
 def fingerprint(manifest: Manifest, *facts: object) -> str:
@@ -67,9 +71,13 @@ class Checkpoint:
         with torch.no_grad():
             for name, parameter in parameters.items():
                 parameter.copy_(tensors[f"parameter.{name}"])
-                buffer = tensors.get(f"momentum.{name}")
-                if buffer is not None:
-                    optimiser.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
+                for key, buffer in tensors.items():
+                    if key.startswith("optimiser.") and key.endswith(f"/{name}"):
+                        # The count of steps stays on the CPU, as torch has it.
+                        word = key.removeprefix("optimiser.").removesuffix(f"/{name}")
+                        optimiser.state[parameter][word] = (
+                            buffer if word == "step" else buffer.to(parameter.device)
+                        )
         return tuple(Progress(**each) for each in words["history"])
 
     def save(
@@ -86,9 +94,9 @@ class Checkpoint:
                 f"epoch {len(history) - 1}. Start a run with a lower learning rate."
             )
         for name, parameter in parameters.items():
-            buffer = optimiser.state.get(parameter, {}).get("momentum_buffer")
-            if buffer is not None:
-                tensors[f"momentum.{name}"] = buffer.detach().cpu()
+            for word, buffer in optimiser.state.get(parameter, {}).items():
+                if isinstance(buffer, torch.Tensor):
+                    tensors[f"optimiser.{word}/{name}"] = buffer.detach().cpu()
         epochs = [each.model_dump() for each in history]
         words = {"name": self._name, "epoch": len(epochs), "history": epochs}
         part = self._file.with_name(f"{self._file.name}.{os.getpid()}.part")

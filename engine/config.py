@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from engine.errors import EngineError
+from engine.settings import DETECTORS
+from engine.settings.model import Settings
 
 BUNDLED = "bundled"
 """Name of the weights that come with Labelsieve: a small CLIP that knows only the drawn world of the demo."""
@@ -27,12 +29,6 @@ AttentionMethod = Literal[
 ]
 DEFAULT_ATTENTION: AttentionMethod = "effects"
 """What `benchmarks/pointing.py` found to be best."""
-
-
-class Settings(BaseModel):
-    """What every settings model shares: immutable, and no key that nobody reads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class BackboneConfig(Settings):
@@ -54,92 +50,6 @@ class ClassConfig(Settings):
 
     name: str = Field(min_length=1)
     prompt: str = Field(min_length=1)
-
-
-class LabelMatchConfig(Settings):
-    """Label-match: a label is right when CLIP, asked by name, gives the same answer.
-
-    DeFT §5.2 and methods §1; nothing is trained.
-    """
-
-    temperature: float = Field(default=1.0, gt=0, le=100, description="softens the zero-shot probabilities")
-
-
-class KnnConfig(Settings):
-    """Neighbours: a label is right when the most similar other images carry it.
-
-    Methods §18; nothing is trained.
-    """
-
-    k: int = Field(default=20, ge=1, le=500, description="neighbours that vote")
-    sharpness: float = Field(default=10.0, ge=0, le=1000, description="how fast a vote fades with distance")
-    smoothing: float = Field(default=0.5, gt=0, le=100, description="weight of the uniform vote")
-
-
-class TransitionConfig(Settings):
-    """Transition: weighs CLIP's answer against the given labels, learning who confuses what.
-
-    Methods §16; nothing is trained, and it takes in every decision as it is made.
-    """
-
-    posterior: Literal["auto", "zero_shot", "probe"] = Field(
-        default="auto", description="where the second answer comes from"
-    )
-    alpha: float = Field(default=0.3, ge=0, le=1000, description="shrinkage of the class confusion")
-    folds: int = Field(default=5, ge=2, le=20, description="folds of the linear probe")
-
-
-class DeftConfig(Settings):
-    """DeFT: trains two prompts, what an image of a class is and what it is not, and asks both.
-
-    DeFT §4 and methods §4, §19; the settings are the published ones where they name no other reason.
-    """
-
-    tower: Literal["auto", "vpt", "frozen"] = Field(
-        default="auto",
-        description="vpt: prompts in the image tower too; frozen: stored image features, seconds on a CPU; "
-        "auto: vpt where there is a GPU",
-    )
-    noise: Literal["real", "planted", "severe"] = Field(
-        default="real",
-        description="real: people's mistakes, a label must also be the likeliest; planted: drawn at random; "
-        "severe: more than half drawn at random, a third of the learning rate",
-    )
-    epochs: int = Field(default=10, ge=1, le=500, description="times that every image is looked at")
-    warm_up: int = Field(default=1, ge=0, le=500, description="epochs in which every label is trusted")
-    batch_size: int = Field(default=64, ge=1, le=65536, description="images per step")
-    learning_rate: float = Field(default=0.03, gt=0, le=10, description="of the first epoch")
-    schedule: Literal["cosine", "constant"] = Field(default="cosine", description="of the learning rate")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of the optimiser, SGD")
-    weight_decay: float = Field(default=5e-4, ge=0, le=1, description="of the optimiser, SGD")
-    longest_gradient: float = Field(
-        default=0.3,
-        ge=0,
-        le=1e6,
-        description="longer gradients are shortened; 0: never, as published",
-    )
-    context_length: int = Field(default=16, ge=1, le=64, description="learned words before each class name")
-    words: str = Field(
-        default="",
-        max_length=200,
-        description='what the first prompt begins as, such as "a photo of a"; empty: chance, as published',
-    )
-    prompt_length: int = Field(default=20, ge=1, le=500, description="learned tokens per layer, for vpt")
-    views: int = Field(default=4, ge=0, le=64, description="shifted and mirrored copies, for frozen")
-    rejected_share: float = Field(
-        default=0.5, ge=0, le=1, description="how often a label that people rejected is the counterexample"
-    )
-    detach_dp: bool = Field(
-        default=True, description="as in the published code: the pair loss trains the negative prompt only"
-    )
-
-
-DETECTORS: dict[str, type[Settings]] = {
-    "transition": TransitionConfig,
-    "deft": DeftConfig,
-    "knn": KnnConfig,
-    "label_match": LabelMatchConfig,
-}
 
 
 class RunConfig(Settings):

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.config import DETECTORS, RunConfig, parse
+from engine.config import RunConfig, parse
 from engine.datasets import Dataset
 from engine.errors import EngineError
 from engine.job import Stages, installed_versions, load_model
 from engine.manifest import Manifest, Pin
 from engine.progress import Report, silent
+from engine.settings import DETECTORS
 
 if TYPE_CHECKING:
     from engine.rows import Rows

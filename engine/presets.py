@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from engine.config import DeftConfig, Settings, TransitionConfig
+from engine.settings import DeftConfig, TransitionConfig
+from engine.settings.model import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ bit for bit where an uninterrupted one would have.
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,24 +22,38 @@ from engine.progress import Report
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """SGD over so many epochs. batch_size: samples per step; the last step of an epoch has fewer.
+    """How parameters are trained. momentum: of SGD; the other optimisers have their own constants.
 
-    longest_gradient: the gradient of each parameter is shortened to this length where it is longer; 0: never.
+    shares: parameters whose names begin so learn at this share of the rate, the longest beginning counts.
+    longest_gradient: the gradient of each parameter is shortened to this length where it is longer, and
+    longest_step: all of them together; 0: never. is_smooth: the cosine falls with every step, not epoch.
     """
 
     epochs: int
-    batch_size: int
     learning_rate: float
-    schedule: Literal["cosine", "constant"]
-    momentum: float
-    weight_decay: float
+    schedule: Literal["cosine", "constant"] = "cosine"
+    is_smooth: bool = False
+    optimiser: Literal["sgd", "adamw", "rprop"] = "sgd"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    shares: Mapping[str, float] = field(default_factory=dict)
     longest_gradient: float = 0.0
+    longest_step: float = 0.0
 
-    def rate(self, epoch: int) -> float:
-        """Return the learning rate of an epoch, 1-based; cosine: lr/2·(1 + cos(π(e − 1)/E))."""
+    def rate(self, epoch: int, done: float = 0.0) -> float:
+        """Return the learning rate of an epoch, 1-based; cosine: lr/2·(1 + cos(π(e − 1)/E)).
+
+        done: share of the epoch that is over, for a plan that `is_smooth`.
+        """
         if self.schedule == "constant":
             return self.learning_rate
-        return 0.5 * self.learning_rate * (1.0 + math.cos(math.pi * (epoch - 1) / self.epochs))
+        passed = epoch - 1 + (done if self.is_smooth else 0.0)
+        return 0.5 * self.learning_rate * (1.0 + math.cos(math.pi * passed / self.epochs))
+
+    def share(self, name: str) -> float:
+        """Return the share of the rate at which the parameter `name` learns."""
+        known = [prefix for prefix in self.shares if name.startswith(prefix)]
+        return self.shares[max(known, key=len)] if known else 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,54 +70,80 @@ class Terms:
 
 
 TermsOf = Callable[[np.ndarray, int], Terms]
-"""The loss of a detector: rows of the manifest, (B,) int64, and the epoch, 1-based → its terms."""
+"""The loss of a detector: one of its batches, (B,) int64, and the epoch, 1-based → its terms."""
+
+BatchesOf = Callable[[int], Sequence[np.ndarray]]
+"""What the steps of an epoch, 1-based, look at: arrays (B,) int64, mostly rows of the manifest. It is asked
+when the epoch begins, so it may look at the parameters to choose."""
+
+RPROP_STEPS = (1e-7, 1e-3)
 
 Sums = dict[str, tuple[float, float]]
+
+
+def split(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Return rows in batches; the last one may have fewer."""
+    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 
 
 def train(
     parameters: Mapping[str, torch.Tensor],
     terms_of: TermsOf,
-    order: Callable[[int], np.ndarray],
+    batches_of: BatchesOf,
     plan: Plan,
     checkpoint: Checkpoint,
     report: Report,
+    *,
+    memory: Mapping[str, torch.Tensor] | None = None,
+    figures_of: Callable[[int], Mapping[str, float]] | None = None,
 ) -> tuple[Progress, ...]:
     """Train `parameters` in place and return the history, one `Progress` an epoch.
 
-    order: epoch → the rows in the order in which it goes through them. Goes on after the last epoch that
-    `checkpoint` holds. A batch that does not fit into the memory is worked in halves from then on, with the
-    same result up to rounding, and that is said. Raises EngineError for a loss that is no number, before
-    the parameters are touched by it.
+    Goes on after the last epoch that `checkpoint` holds. memory: tensors that the loss changes in place, kept
+    with the parameters. figures_of: what the curves show of the state after an epoch. A batch that does not
+    fit into the memory is worked in halves from then on, with the same result up to rounding, and that is
+    said. Raises EngineError for a loss that is no number, before the parameters are touched by it.
     """
-    optimiser = torch.optim.SGD(
-        parameters.values(), lr=plan.rate(1), momentum=plan.momentum, weight_decay=plan.weight_decay
-    )
-    history = list(checkpoint.load(parameters, optimiser))
+    optimiser = _optimiser(parameters, plan)
+    kept = {**parameters, **{f"memory.{name}": value for name, value in (memory or {}).items()}}
+    history = list(checkpoint.load(kept, optimiser))
     if history:
         report("resumed", epoch=len(history))
     clock = _Clock(report, plan.epochs, len(history))
     pieces = 1
     for epoch in range(len(history) + 1, plan.epochs + 1):
-        for group in optimiser.param_groups:
-            group["lr"] = plan.rate(epoch)
         started, totals = time.monotonic(), _Totals()
-        rows = order(epoch)
-        steps = math.ceil(len(rows) / plan.batch_size)
-        for step in range(steps):
-            batch = rows[step * plan.batch_size : (step + 1) * plan.batch_size]
+        batches = batches_of(epoch)
+        for step, batch in enumerate(batches):
+            for group in optimiser.param_groups:
+                group["lr"] = plan.rate(epoch, step / len(batches)) * group["share"]
             pieces = _step(parameters, optimiser, terms_of, batch, epoch, pieces, totals, plan, report)
             if not totals.is_finite():
-                kept = f"epoch {len(history)}" if history else "none"
+                good = f"epoch {len(history)}" if history else "none"
                 raise EngineError(
-                    f"The loss is no number any more (epoch {epoch}, step {step + 1} of {steps}; last good "
-                    f"checkpoint: {kept}); start a run with a learning rate below {plan.learning_rate:g}."
+                    f"The loss is no number any more (epoch {epoch}, step {step + 1} of {len(batches)}; last "
+                    f"good checkpoint: {good}); start a run with a learning rate below "
+                    f"{plan.learning_rate:g}."
                 )
-            clock.tick(epoch, step + 1, steps)
-        history.append(totals.progress(epoch, plan, time.monotonic() - started))
-        checkpoint.save(parameters, optimiser, history)
+            clock.tick(epoch, step + 1, len(batches))
+        figures = dict(figures_of(epoch)) if figures_of else {}
+        history.append(totals.progress(epoch, plan, time.monotonic() - started, figures))
+        checkpoint.save(kept, optimiser, history)
         report("epoch", of=plan.epochs, **history[-1].model_dump())
     return tuple(history)
+
+
+def _optimiser(parameters: Mapping[str, torch.Tensor], plan: Plan) -> torch.optim.Optimizer:
+    """Return the optimiser of a plan, with one group for each parameter; "share" is ours."""
+    groups = [{"params": [value], "share": plan.share(name)} for name, value in parameters.items()]
+    if plan.optimiser == "adamw":
+        return torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    if plan.optimiser == "rprop":
+        # The rate is the first step of every weight; steps may not grow beyond what CLIP survives (§7.4).
+        return torch.optim.Rprop(groups, lr=plan.learning_rate, step_sizes=RPROP_STEPS)
+    return torch.optim.SGD(
+        groups, lr=plan.learning_rate, momentum=plan.momentum, weight_decay=plan.weight_decay
+    )
 
 
 def _step(
@@ -140,6 +180,8 @@ def _step(
             parameter.grad = gradient
             if gradient is not None and plan.longest_gradient:
                 torch.nn.utils.clip_grad_norm_(parameter, plan.longest_gradient)
+        if plan.longest_step:
+            torch.nn.utils.clip_grad_norm_(parameters.values(), plan.longest_step)
         optimiser.step()
     return pieces
 
@@ -231,7 +273,7 @@ class _Totals:
     def is_finite(self) -> bool:
         return math.isfinite(self._last)
 
-    def progress(self, epoch: int, plan: Plan, seconds: float) -> Progress:
+    def progress(self, epoch: int, plan: Plan, seconds: float, figures: dict[str, float]) -> Progress:
         losses = {name: value / max(count, 1.0) for name, (value, count) in self._losses.items()}
         shares = {name: value / count if count else None for name, (value, count) in self._shares.items()}
         return Progress(
@@ -242,6 +284,7 @@ class _Totals:
             seconds=round(seconds, 3),
             selected=shares.get("selected"),
             agreement=shares.get("agreement"),
+            figures=figures,
         )
 
 

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from engine.config import DETECTORS, BackboneConfig
+from engine.config import BackboneConfig
 from engine.errors import EngineError
+from engine.settings import DETECTORS
 from reviewer.demo import open_demo
 from reviewer.errors import ReviewerError
 from reviewer.headless import export_table, run_detector

@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.config import DETECTORS, parse_settings
+from engine.config import parse_settings
 from engine.errors import EngineError
 from engine.presets import PRESETS, Preset
+from engine.settings import DETECTORS
 from reviewer import jobs
 from reviewer.decisions import Outcome
 from reviewer.desk import Desk

@@ -17,8 +17,9 @@ from typing import Literal
 import tomli_w
 from pydantic import Field
 
-from engine.config import BackboneConfig, ClassConfig, Settings, parse
+from engine.config import BackboneConfig, ClassConfig, parse
 from engine.errors import EngineError
+from engine.settings.model import Settings
 from reviewer.errors import ReviewerError
 from reviewer.sources import Source, read_folder, read_labels
 from reviewer.store import Store

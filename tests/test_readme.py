@@ -19,7 +19,8 @@ import typer.main
 
 import engine.__main__
 import reviewer.commands
-from engine.config import DETECTORS, BackboneConfig
+from engine.config import BackboneConfig
+from engine.settings import DETECTORS
 from reviewer.export import COLUMNS
 from tests.driver import ROOT, write_digits, write_random_clip
 

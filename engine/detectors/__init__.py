@@ -4,7 +4,7 @@ To add one, write `engine/detectors/<name>.py` with
 
     def detect(config, manifest, inputs, backbone, runtime, report) -> Detection
 
-and its settings model with one line in `engine.config.DETECTORS`.
+and its settings model with one line in `engine.settings.DETECTORS`.
 """
 
 import importlib

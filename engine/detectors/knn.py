@@ -10,12 +10,12 @@ import numpy as np
 
 from engine.artifacts import Detection, Neighbours
 from engine.clip.backbone import Backbone
-from engine.config import KnnConfig
 from engine.detectors import Inputs, pinned_p_clean
 from engine.manifest import Manifest
 from engine.neighbours import nearest
 from engine.progress import Report
 from engine.runtime import Runtime
+from engine.settings import KnnConfig
 
 
 def detect(

@@ -8,11 +8,11 @@ import numpy as np
 
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone
-from engine.config import LabelMatchConfig
 from engine.detectors import Inputs, pinned_p_clean, softmax, zero_shot_logits
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.runtime import Runtime
+from engine.settings import LabelMatchConfig
 
 
 def detect(

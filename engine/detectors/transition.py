@@ -12,12 +12,12 @@ import numpy as np
 
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone
-from engine.config import TransitionConfig
 from engine.detectors import Inputs, softmax, zero_shot_logits
 from engine.manifest import Manifest, Pin
 from engine.probe import fold_of, out_of_fold
 from engine.progress import Report
 from engine.runtime import Runtime
+from engine.settings import TransitionConfig
 from engine.transition import fit_temperature, fit_transition, prior_evidence, temper, trust_zero_shot
 
 

@@ -16,13 +16,14 @@ from torch import nn
 from assets.build.make_demo import DEMO, read_truth
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone, load_backbone
-from engine.config import BUNDLED, DETECTORS, BackboneConfig, ClassConfig, RunConfig, write_config
+from engine.config import BUNDLED, BackboneConfig, ClassConfig, RunConfig, write_config
 from engine.detectors import Inputs, load_detector
 from engine.manifest import Manifest, Pin, write_manifest
 from engine.pixels import square
 from engine.progress import silent
 from engine.rows import Rows
 from engine.runtime import Runtime, pick_runtime
+from engine.settings import DETECTORS
 
 REPOSITORY = Path(__file__).parents[2]
 SMALL_CLIP = REPOSITORY.parent / "shared" / "models" / "small-natural-clip"

@@ -1,15 +1,8 @@
 import pytest
 
-from engine.config import (
-    DETECTORS,
-    BackboneConfig,
-    ClassConfig,
-    RunConfig,
-    TransitionConfig,
-    read_config,
-    write_config,
-)
+from engine.config import BackboneConfig, ClassConfig, RunConfig, read_config, write_config
 from engine.errors import EngineError
+from engine.settings import DETECTORS, TransitionConfig
 
 CLASSES = (ClassConfig(name="cat", prompt="cat"), ClassConfig(name="dog", prompt='a "dog"'))
 

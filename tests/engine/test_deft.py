@@ -14,7 +14,6 @@ from engine.clip.backbone import Backbone
 from engine.clip.names import read_names
 from engine.clip.text import text_width
 from engine.clip.vision import new_prompts
-from engine.config import DeftConfig
 from engine.detectors import Inputs
 from engine.detectors.deft import _context, detect
 from engine.detectors.deft.answers import smaller_chance
@@ -32,6 +31,7 @@ from engine.errors import EngineError
 from engine.manifest import Manifest, Pin
 from engine.progress import silent
 from engine.rows import Rows
+from engine.settings import DeftConfig
 from engine.training import Terms
 from tests.engine.conftest import DRAWN, make_manifest
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from engine.config import DETECTORS, KnnConfig
 from engine.detectors import load_detector, softmax
 from engine.detectors.knn import neighbour_votes
 from engine.detectors.label_match import margin_p_clean
 from engine.errors import EngineError
 from engine.manifest import Pin
 from engine.neighbours import nearest
+from engine.settings import DETECTORS, KnnConfig
 from tests.engine.conftest import make_manifest
 
 every_detector = pytest.mark.parametrize("name", DETECTORS)

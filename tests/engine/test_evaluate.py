@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 import engine.evaluate
-from engine.config import DETECTORS, KnnConfig, parse
+from engine.config import parse
 from engine.datasets import Dataset
 from engine.detectors import Inputs
 from engine.errors import EngineError
 from engine.evaluate import evaluate, read_assignments, summary
 from engine.pixels import square
+from engine.settings import DETECTORS, KnnConfig
 from tests.engine.conftest import NAMES, REPOSITORY, draw
 
 N = 60

@@ -20,9 +20,9 @@ from engine.artifacts import (
     read_status,
     take_lock,
 )
-from engine.config import DETECTORS
 from engine.errors import EngineError
 from engine.manifest import Pin
+from engine.settings import DETECTORS
 from tests.engine.conftest import REPOSITORY, make_manifest, write_run
 
 TRUE = np.arange(30) % 3

@@ -1,7 +1,8 @@
 import pytest
 
-from engine.config import DETECTORS, DeftConfig, KnnConfig, TransitionConfig, parse
+from engine.config import parse
 from engine.presets import COSTS, PRESETS, Speed, estimate, image_macs, read_speed
+from engine.settings import DETECTORS, DeftConfig, KnnConfig, TransitionConfig
 
 VIT_B16 = {
     "images": 100,

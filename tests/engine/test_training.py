@@ -14,12 +14,16 @@ from engine.checkpoint import Checkpoint, Progress, fingerprint
 from engine.draws import Draws
 from engine.errors import EngineError
 from engine.progress import silent
-from engine.training import Plan, Terms, TermsOf, train
+from engine.training import Plan, Terms, TermsOf, split, train
 from tests.engine.conftest import make_manifest
 
 N = 37
 DRAWS = Draws([f"s{i}" for i in range(N)], seed=0)
-PLAN = Plan(epochs=4, batch_size=8, learning_rate=0.1, schedule="cosine", momentum=0.9, weight_decay=1e-2)
+PLAN = Plan(epochs=4, learning_rate=0.1, weight_decay=1e-2)
+
+
+def batches(epoch: int) -> list[np.ndarray]:
+    return split(DRAWS.order(epoch), 8)
 
 
 def data() -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,7 +59,7 @@ def run(
 ) -> tuple[dict[str, torch.Tensor], tuple[Progress, ...]]:
     values = parameters()
     checkpoint = Checkpoint(folder, "test")
-    history = train(values, change(regression(values)), DRAWS.order, plan, checkpoint, watch)
+    history = train(values, change(regression(values)), batches, plan, checkpoint, watch)
     return values, history
 
 
@@ -94,6 +98,69 @@ def test_a_resumed_training_ends_bit_for_bit_where_an_uninterrupted_one_does(at:
     assert [each.loss for each in again] == [each.loss for each in history]
     finished = (at - 1) // 5  # 37 samples in batches of 8
     assert [values["epoch"] for event, values in events if event == "resumed"] == [finished][:finished]
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "rprop"])
+def test_every_optimiser_and_the_memory_of_a_loss_resume_bit_for_bit(optimiser: str, tmp_path: Path) -> None:
+    plan = Plan(epochs=3, learning_rate=0.01, optimiser=optimiser, is_smooth=True, shares={"bias": 0.5})  # type: ignore[arg-type]
+
+    def trained(folder: Path, at: int | None) -> list[torch.Tensor]:
+        folder.mkdir(exist_ok=True)
+        values, seen = parameters(), torch.zeros(N)
+
+        def remembering(rows: np.ndarray, epoch: int) -> Terms:
+            seen[rows] = 0.5 * seen[rows] + epoch
+            found = regression(values)(rows, epoch)
+            weight = seen[rows].mean()
+            return Terms(losses={name: (value * weight, n) for name, (value, n) in found.losses.items()})
+
+        terms = interrupted(at)(remembering) if at else remembering
+        train(values, terms, batches, plan, Checkpoint(folder, "test"), silent, memory={"seen": seen})
+        return [*values.values(), seen]
+
+    whole = trained(tmp_path / "whole", None)
+    with pytest.raises(Interrupted):
+        trained(tmp_path / "broken", 8)
+    for one, other in zip(whole, trained(tmp_path / "broken", None), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_parameters_learn_at_their_share_of_a_rate_that_falls_with_every_step() -> None:
+    plan = Plan(epochs=2, learning_rate=0.1, is_smooth=True, shares={"tower": 0.1, "tower.head": 0.5})
+    assert [plan.share(name) for name in ("prompts", "tower.block", "tower.head.weight")] == [1.0, 0.1, 0.5]
+    assert plan.rate(1, 0.0) == 0.1
+    assert plan.rate(2, 0.0) == pytest.approx(plan.rate(1, 1.0)) == pytest.approx(0.05)
+    assert plan.rate(1, 0.5) == pytest.approx(0.05 * (1 + 0.5**0.5))
+
+
+def test_a_share_of_nothing_leaves_a_parameter_as_it_was(tmp_path: Path) -> None:
+    plan = Plan(epochs=2, learning_rate=0.1, shares={"bias": 0.0})
+    values, _ = run(tmp_path, plan)
+    assert not values["bias"].any()
+    assert values["weight"].any()
+
+
+def test_all_gradients_together_are_shortened(tmp_path: Path) -> None:
+    plan = Plan(epochs=1, learning_rate=1.0, schedule="constant", momentum=0.0, longest_step=1e-3)
+    values, _ = run(tmp_path, plan)
+    moved = torch.cat([each.detach() for each in values.values()]).norm()
+    assert 0 < moved <= 5 * 1e-3 + 1e-6
+
+
+def test_an_epoch_without_steps_is_an_epoch_all_the_same(tmp_path: Path) -> None:
+    values = parameters()
+    figures = {1: {"kept": 0.0}, 2: {"kept": 1.0}}
+    history = train(
+        values,
+        regression(values),
+        lambda epoch: [] if epoch == 1 else batches(epoch),
+        Plan(epochs=2, learning_rate=0.1),
+        Checkpoint(tmp_path, "test"),
+        silent,
+        figures_of=lambda epoch: figures[epoch],
+    )
+    assert [each.loss > 0 for each in history] == [False, True]
+    assert [each.figures for each in history] == [{"kept": 0.0}, {"kept": 1.0}]
 
 
 def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:

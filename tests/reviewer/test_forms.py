@@ -3,7 +3,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from engine.config import DETECTORS, DeftConfig, parse
+from engine.config import parse
+from engine.settings import DETECTORS, DeftConfig
 from reviewer.forms import FormField, changed_settings, form_fields, plain_label
 
 

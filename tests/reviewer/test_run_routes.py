@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from engine.artifacts import append_event, process_stamp, write_json
-from engine.config import DETECTORS
+from engine.settings import DETECTORS
 from reviewer import jobs
 from reviewer.desk import Desk
 from reviewer.guard import guarded

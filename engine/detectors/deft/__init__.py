@@ -27,7 +27,6 @@ from engine.checkpoint import Checkpoint, fingerprint
 from engine.clip.backbone import Backbone
 from engine.clip.names import Names, longest_context, read_names
 from engine.clip.text import embed_words, is_plain_text, text_width
-from engine.config import DeftConfig
 from engine.detectors import Inputs, pinned_p_clean
 from engine.detectors.deft.answers import answer
 from engine.detectors.deft.terms import Prompts, read_labels, terms_of
@@ -37,7 +36,8 @@ from engine.errors import EngineError
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.runtime import Runtime, every_core
-from engine.training import Plan, train
+from engine.settings import DeftConfig
+from engine.training import Plan, split, train
 
 ALIKE = 0.97  # cosine of two class names above which their labels cannot be told apart by words
 SEVERE_RATE = 1 / 3  # 0.01 instead of 0.03 (DeFT, severe noise)
@@ -73,7 +73,14 @@ def detect(
     checkpoint = Checkpoint(inputs.run_dir, key)
     with every_core() if tower.name == "vpt" else nullcontext():
         terms = terms_of(config, tower, prompts, labels, draws)
-        history = train(parameters, terms, draws.order, _plan(config), checkpoint, report)
+        history = train(
+            parameters,
+            terms,
+            lambda epoch: split(draws.order(epoch), config.batch_size),
+            _plan(config),
+            checkpoint,
+            report,
+        )
     report("stage", stage="scoring")
     found = answer(config, manifest, prompts, tower.final())
     return Detection(
@@ -97,7 +104,6 @@ def detect(
 def _plan(config: DeftConfig) -> Plan:
     return Plan(
         epochs=config.epochs,
-        batch_size=config.batch_size,
         learning_rate=config.learning_rate * (SEVERE_RATE if config.noise == "severe" else 1.0),
         schedule=config.schedule,
         momentum=config.momentum,

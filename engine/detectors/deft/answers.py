@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from engine.config import DeftConfig
 from engine.detectors import softmax
 from engine.detectors.deft.terms import Prompts
 from engine.detectors.label_match import margin_p_clean
 from engine.manifest import Manifest
+from engine.settings import DeftConfig
 from engine.transition import fit_temperature, temper
 
 

@@ -17,11 +17,11 @@ from torch.nn import functional
 from engine.clip.backbone import Backbone
 from engine.clip.names import Names
 from engine.clip.text import prompted_features
-from engine.config import DeftConfig
 from engine.detectors.deft.towers import Tower
 from engine.draws import Draws
 from engine.losses import cross_entropy, no, symmetric_cross_entropy, yes
 from engine.manifest import Manifest, Pin
+from engine.settings import DeftConfig
 from engine.training import Terms
 
 SEVERE_POSITIVE = 0.25  # weight of the positive term under severe noise (DeFT, methods §4.5)

@@ -10,13 +10,13 @@ import torch
 from engine.augment import draw_shifts
 from engine.clip.backbone import Backbone
 from engine.clip.vision import is_plain, new_prompts
-from engine.config import DeftConfig
 from engine.detectors import Inputs
 from engine.draws import Draws
 from engine.errors import EngineError
 from engine.progress import Report
 from engine.rows import Rows
 from engine.scoring import score_images, store_features
+from engine.settings import DeftConfig
 
 
 class Tower(Protocol):
