@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from engine import collective, distributed
 from engine.artifacts import CHECKPOINT, CHECKPOINT_WORDS, write_json
 from engine.errors import EngineError
 from engine.manifest import Manifest
@@ -59,7 +60,20 @@ class Checkpoint:
     def load(
         self, parameters: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
     ) -> tuple[Progress, ...]:
-        """Fill `parameters` and `optimiser` in and return the epochs so far; () where there are none."""
+        """Fill `parameters` and `optimiser` in and return the epochs so far; () where there are none.
+
+        Raises EngineError where several processes do not see the same file.
+        """
+        # Nobody reads before the first process has written what came before, or trains on before all have
+        # read: it would replace the file.
+        distributed.meet()
+        history = self._load(parameters, optimiser)
+        collective.agree("the epochs that are done", len(history))
+        return history
+
+    def _load(
+        self, parameters: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
+    ) -> tuple[Progress, ...]:
         try:
             with safe_open(self._file, framework="pt") as stored:
                 words = json.loads((stored.metadata() or {}).get("training", "{}"))
@@ -86,13 +100,18 @@ class Checkpoint:
         optimiser: torch.optim.Optimizer,
         history: Sequence[Progress],
     ) -> None:
-        """Replace the checkpoint; raises EngineError where a parameter is no number any more."""
+        """Replace the checkpoint; raises EngineError where a parameter is no number any more.
+
+        Of several processes, which have the same values, the first one writes.
+        """
         tensors = {f"parameter.{name}": value.detach().cpu() for name, value in parameters.items()}
         if not all(value.isfinite().all() for value in tensors.values()):
             raise EngineError(
                 f"The training has left the numbers after epoch {len(history)}; its last good checkpoint is "
                 f"epoch {len(history) - 1}. Start a run with a lower learning rate."
             )
+        if not distributed.team().is_first:
+            return
         for name, parameter in parameters.items():
             for word, buffer in optimiser.state.get(parameter, {}).items():
                 if isinstance(buffer, torch.Tensor):

@@ -1,7 +1,8 @@
 """One cell of a benchmark: one detector on one label set whose true labels are known.
 
-It goes through the stages of a run (`engine.job`) without its directory: the images come as an array, and
-what is measured comes back as a value. As there, nothing heavy is imported before it is needed.
+It goes through the stages of a run (`engine.job`) without its directory: the images come as an array or as
+files (`engine.datasets`), and what is measured comes back as a value. As there, nothing heavy is imported
+before it is needed.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import tempfile
 import typing
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,17 +18,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.config import RunConfig, parse
+from engine.curves import columns, judged
 from engine.datasets import Dataset
 from engine.errors import EngineError
 from engine.job import Stages, installed_versions, load_model
 from engine.manifest import Manifest, Pin
+from engine.memorisation import memorisation
+from engine.prepared import read_squares
 from engine.progress import Report, silent
 from engine.settings import DETECTORS
 
 if TYPE_CHECKING:
+    from engine.artifacts import Detection
+    from engine.clip.backbone import Backbone
     from engine.rows import Rows
+    from engine.runtime import Runtime
 
 Scalar = bool | int | float | str
+
+PAPER_BATCHES = ("deft", "small_loss")
+"""Detectors whose papers print the mean over the batches of the last epoch; the others are pooled there."""
 
 
 def evaluate(
@@ -38,31 +48,24 @@ def evaluate(
     asked: the values of `config.RunConfig` but for `image_root`, `classes` and `cache`. cache: a folder that
     keeps pixels and features for the next cell; none: they are computed anew. Raises EngineError for what a
     person can mend.
+
+    precision, recall, f1, n_selected, noisy, average_precision, auroc, ece, reliability: `metrics.Metrics`.
+    paper_compatible: `metrics.BatchSelection`, None where the paper pools, too. top1, top5: of the class
+    posterior, against the true labels; suggested_accuracy: of the suggested labels. memorisation: what the
+    suggested labels make of right and wrong labels, `memorisation.Memorisation`. curves: figures of each
+    epoch as columns, {} without a training. best_and_last: `curves.BestLast` of those that true labels judge.
     """
-    classes = [{"name": name, "prompt": name} for name in dataset.class_names]
-    # There is no image folder: the images are here already.
+    named = zip(dataset.class_names, dataset.class_prompts, strict=True)
+    classes = [{"name": name, "prompt": prompt} for name, prompt in named]
+    # There is no image folder: the images are here already, or the data set knows where.
     values = {**asked, "image_root": ".", "classes": classes}
     if cache is not None:
         values["cache"] = str(cache.resolve())
     config = parse(RunConfig, values, "evaluate")
     settings = config.detector_settings()
     manifest = _manifest(dataset)
-    stages = Stages(watch)
-    with tempfile.TemporaryDirectory(prefix="labelsieve-evaluate-") as scratch:
-        run_dir = Path(scratch)
-        with stages("model"):
-            runtime, backbone = load_model(run_dir, config)
-        with stages("pixels"):
-            pixels = _write_squares(dataset.images, run_dir / config.cache, backbone.image_size, watch)
-        with stages("features"):
-            from engine.detectors import load_detector, load_inputs  # noqa: PLC0415 - torch
-
-            inputs = load_inputs(config, manifest, pixels, backbone, run_dir, watch)
-        with stages("detect"):
-            detection = load_detector(config.detector)(settings, manifest, inputs, backbone, runtime, watch)
-    seconds = stages.total()
-    from engine.metrics import measure  # noqa: PLC0415 - scikit-learn, a second
-
+    ran = _detect(dataset, config, settings, manifest, watch)
+    detection, seconds = ran.detection, ran.stages.total()
     mean_p_clean = float(detection.p_clean.mean(dtype=np.float64))
     return {
         "detector": config.detector,
@@ -70,21 +73,96 @@ def evaluate(
         "labels": dataset.labels,
         "seed": config.seed,
         "weights": config.backbone.weights,
-        "model": backbone.name,
-        "fingerprint": backbone.fingerprint,
+        "model": ran.backbone.name,
+        "fingerprint": ran.backbone.fingerprint,
         "n_samples": len(dataset),
         "n_classes": len(dataset.class_names),
         "noise_rate": float((~dataset.is_clean).mean()),
         "noise_rate_estimate": detection.notes.get("noise_rate", 1 - mean_p_clean),
-        **asdict(measure(detection.p_clean, dataset.is_clean)),
+        **_measured(dataset, detection),
+        "paper_compatible": _as_printed(config, settings, manifest, detection, dataset.is_clean),
+        **_course(config.detector, detection.notes.get("history") or ran.epochs),
         "seconds": seconds.pop("total"),
         "stage_seconds": seconds,
-        "device": str(runtime.device),
-        "reason": runtime.reason,
+        "device": str(ran.runtime.device),
+        "reason": ran.runtime.reason,
         "versions": installed_versions(),
         "notes": dict(detection.notes),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ran:
+    """What a detector found, with what, and what it told of its epochs."""
+
+    detection: "Detection"
+    backbone: "Backbone"
+    runtime: "Runtime"
+    stages: Stages
+    epochs: list[dict[str, Any]]
+
+
+def _detect(dataset: Dataset, config: RunConfig, settings: Any, manifest: Manifest, watch: Report) -> _Ran:
+    epochs: list[dict[str, Any]] = []
+
+    def listen(event: str, /, **values: Any) -> None:
+        if event == "epoch":
+            epochs.append(values)
+        watch(event, **values)
+
+    stages = Stages(watch)
+    with tempfile.TemporaryDirectory(prefix="labelsieve-evaluate-") as scratch:
+        run_dir = Path(scratch)
+        with stages("model"):
+            runtime, backbone = load_model(run_dir, config)
+        with stages("pixels"):
+            pixels = _squares(dataset, manifest, run_dir / config.cache, backbone.image_size, watch)
+        with stages("features"):
+            from engine.detectors import load_detector, load_inputs  # noqa: PLC0415 - torch
+
+            inputs = load_inputs(config, manifest, pixels, backbone, run_dir, watch)
+        with stages("detect"):
+            detection = load_detector(config.detector)(settings, manifest, inputs, backbone, runtime, listen)
+    return _Ran(detection=detection, backbone=backbone, runtime=runtime, stages=stages, epochs=epochs)
+
+
+def _measured(dataset: Dataset, detection: "Detection") -> dict[str, Any]:
+    """Return what the detection is worth, judged by the true labels."""
+    from engine.metrics import accuracy, measure, top_accuracy  # noqa: PLC0415 - scikit-learn, a second
+
+    return {
+        **asdict(measure(detection.p_clean, dataset.is_clean)),
+        "top1": top_accuracy(detection.probs, dataset.true, 1),
+        "top5": top_accuracy(detection.probs, dataset.true, 5),
+        "suggested_accuracy": accuracy(detection.suggested, dataset.true),
+        "memorisation": asdict(memorisation(detection.suggested, dataset.given, dataset.true)),
+    }
+
+
+def _as_printed(
+    config: RunConfig, settings: Any, manifest: Manifest, detection: "Detection", is_clean: np.ndarray
+) -> dict[str, Any] | None:
+    """Return the selection averaged over the batches of the last epoch, where the paper of a detector does.
+
+    The batches are those of the training. The selection is the final one: the published code takes the masks
+    of the last epoch, of augmented views under moving weights.
+    """
+    epochs, size = (getattr(settings, name, None) for name in ("epochs", "batch_size"))
+    if config.detector not in PAPER_BATCHES or epochs is None or size is None:
+        return None
+    from engine.draws import Draws  # noqa: PLC0415 - with what needs it
+    from engine.metrics import CLEAN_ABOVE, batch_selection  # noqa: PLC0415 - scikit-learn
+    from engine.training import split  # noqa: PLC0415 - torch
+
+    batches = split(Draws(manifest.sample_ids, config.seed).order(epochs), size)
+    return asdict(batch_selection(detection.p_clean > CLEAN_ABOVE, is_clean, batches))
+
+
+def _course(detector: str, history: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    curves = columns(history)
+    ends = judged(curves, detector)
+    return {"curves": curves, "best_and_last": {name: asdict(each) for name, each in ends.items()}}
 
 
 def _manifest(dataset: Dataset) -> Manifest:
@@ -96,10 +174,16 @@ def _manifest(dataset: Dataset) -> Manifest:
         paths=ids,
         given=dataset.given,
         class_names=dataset.class_names,
-        class_prompts=dataset.class_names,
+        class_prompts=dataset.class_prompts,
         pins=(Pin.NONE,) * n_samples,
         pin_labels=((),) * n_samples,
     )
+
+
+def _squares(dataset: Dataset, manifest: Manifest, cache: Path, size: int, report: Report) -> "Rows":
+    if dataset.files is None:
+        return _write_squares(dataset.images, cache, size, report)
+    return read_squares(manifest, dataset.files, cache, size, report)
 
 
 def _write_squares(images: np.ndarray, cache: Path, size: int, report: Report) -> "Rows":

@@ -14,11 +14,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine import collective, distributed
 from engine.artifacts import RUN, remove_checkpoint, write_detection, write_json
 from engine.config import RunConfig, read_config
 from engine.errors import EngineError
 from engine.illustrations import remove_illustrations
-from engine.lifecycle import do_work
+from engine.lifecycle import do_work, stop_signals
 from engine.manifest import Manifest, read_manifest
 from engine.progress import Report, silent
 
@@ -35,17 +36,33 @@ def run(run_dir: Path, watch: Report = silent) -> dict[str, Any]:
 
     Raises EngineError for what a person can mend, Stopped after SIGTERM or SIGINT, and anything else for a
     bug; each is written to `error.json` first. An earlier result of the same directory is removed; a run
-    that has none goes on from its checkpoint.
+    that has none goes on from its checkpoint. Where torchrun has started several processes, the first one
+    does all this; the others help it, silently, and return {} (`engine.distributed`).
     """
+    if not distributed.asked().is_first:
+        return _help(run_dir)
     if (run_dir / RUN.result).exists():
         remove_checkpoint(run_dir)
 
     def work(report: Report) -> dict[str, Any]:
         # They show the scores that this run replaces.
         remove_illustrations(run_dir)
-        return _compute(run_dir, report)
+        with distributed.joined():
+            return _compute(run_dir, report)
 
     return do_work(run_dir, RUN, "The run", work, watch)
+
+
+def _help(run_dir: Path) -> dict[str, Any]:
+    """Do a share of the run that the first process does."""
+    with stop_signals("The run") as check_stop:
+
+        def report(event: str, /, **values: Any) -> None:
+            check_stop()
+
+        with distributed.joined():
+            _compute(run_dir, report)
+    return {}
 
 
 class Stages:
@@ -75,6 +92,7 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
     classes = [(each.name, each.prompt) for each in config.classes]
     manifest = read_manifest(run_dir / "manifest.csv", classes).active()
     _check(manifest)
+    _agree("config.toml or manifest.csv", manifest, config.model_dump())
     stages = Stages(report)
     speed: dict[str, Any] = {}
 
@@ -86,6 +104,7 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
 
     with stages("model"):
         runtime, backbone = load_model(run_dir, config)
+        collective.agree("the device", runtime.device.type, "set device to the one that all of them have")
     with stages("pixels"):
         pictures, manifest = _read_pictures(run_dir, config, manifest, backbone.image_size, report)
     with stages("features"):
@@ -96,6 +115,8 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
         from engine.neighbours import nearest  # noqa: PLC0415 - torch
 
         detection = load_detector(config.detector)(settings, manifest, inputs, backbone, runtime, report)
+        if not distributed.team().is_first:
+            return {}
         neighbours = nearest(detection.embeddings, device=runtime.device)
     with stages("write"):
         write_detection(
@@ -105,6 +126,7 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
         "detector": config.detector,
         "n_samples": len(manifest),
         "n_faults": len(pictures.faults),
+        "processes": distributed.team().size,
         "seconds": stages.total(),
         "speed": speed,
         "device": str(runtime.device),
@@ -113,6 +135,14 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
         "notes": dict(detection.notes),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _agree(what: str, manifest: Manifest, *facts: object) -> None:
+    """Raise EngineError where the processes of the run do not see the same."""
+    if distributed.team().size > 1:
+        from engine.checkpoint import fingerprint  # noqa: PLC0415 - torch
+
+        collective.agree(what, fingerprint(manifest, *facts)[:8])
 
 
 def _check(manifest: Manifest) -> None:
@@ -151,8 +181,11 @@ def _read_pictures(
     image_root = run_dir / config.image_root
     if not image_root.is_dir():
         raise EngineError(f"The image folder {image_root} is not there; correct image_root in config.toml.")
-    pictures = read_pixels(manifest, image_root, run_dir / config.cache, size, report)
-    write_json(run_dir / "faults.json", [asdict(fault) for fault in pictures.faults])
+    with distributed.after_the_first():
+        pictures = read_pixels(manifest, image_root, run_dir / config.cache, size, report)
+    _agree("the images that can be read", manifest, pictures.pixels.keys)
+    if distributed.team().is_first:
+        write_json(run_dir / "faults.json", [asdict(fault) for fault in pictures.faults])
     if len(pictures.kept) < 2:
         first = f" ({pictures.faults[0].path}: {pictures.faults[0].problem})" if pictures.faults else ""
         raise EngineError(

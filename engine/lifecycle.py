@@ -48,7 +48,7 @@ def do_work(
     if not run_dir.is_dir():
         raise EngineError(f"{run_dir} is no folder; a run directory holds config.toml and manifest.csv.")
     take_lock(run_dir, traces)
-    with _stop_signals(name) as check_stop:
+    with stop_signals(name) as check_stop:
 
         def report(event: str, /, **values: Any) -> None:
             check_stop()
@@ -78,6 +78,10 @@ def do_work(
 
 
 def _fail(run_dir: Path, traces: Traces, kind: str, message: str, trace: str = "") -> None:
+    if threading.current_thread() is threading.main_thread():
+        # As soon as one of several processes is gone torchrun stops the others: not in the middle of this.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)
     # The lock goes last: should the words not reach the disk, the work reads as lost.
     write_json(
         run_dir / traces.error,
@@ -87,7 +91,7 @@ def _fail(run_dir: Path, traces: Traces, kind: str, message: str, trace: str = "
 
 
 @contextmanager
-def _stop_signals(name: str) -> Iterator[Callable[[], None]]:
+def stop_signals(name: str) -> Iterator[Callable[[], None]]:
     """Turn the first SIGTERM or SIGINT into Stopped; yield a function that raises it once more.
 
     Some library may have swallowed it. Later signals are ignored, so that none interrupts the writing of

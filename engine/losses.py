@@ -5,6 +5,7 @@ from torch.nn import functional
 
 PAIR_FLOOR = 1e-5  # of DeFT's code: below it the gradient is zero, which −log σ would not have
 SCE_FLOOR = 1e-4  # the logarithm of an impossible label, Wang et al. 2019
+ELR_FLOOR = 1e-4  # of the probabilities that early-learning regularisation remembers
 
 
 def cross_entropy(logits_BK: torch.Tensor, target_BK: torch.Tensor) -> torch.Tensor:
@@ -21,6 +22,65 @@ def symmetric_cross_entropy(
     """
     reverse_B = -(logits_BK.float().softmax(dim=-1) * target_BK.clamp(min=SCE_FLOOR).log()).sum(dim=-1)
     return alpha * cross_entropy(logits_BK, target_BK) + beta * reverse_B
+
+
+def generalised_cross_entropy(
+    logits_BK: torch.Tensor, target_BK: torch.Tensor, power: float = 0.7
+) -> torch.Tensor:
+    """Return Σ_k t_k (1 − p_k^q)/q, (B,) float32 (Zhang & Sabuncu 2018, untruncated; q = 0.7, methods §9).
+
+    power: q in [0, 1]; 0 is its limit, the cross-entropy, 1 is 1 − p_y. The logarithm of p keeps the
+    difference of two nearly equal numbers away, so the limit is reached smoothly.
+    """
+    if power == 0:
+        return cross_entropy(logits_BK, target_BK)
+    log_BK = functional.log_softmax(logits_BK.float(), dim=-1)
+    return -(target_BK * torch.expm1(power * log_BK)).sum(dim=-1) / power
+
+
+def early_target(logits_BK: torch.Tensor, before_BK: torch.Tensor, momentum: float) -> torch.Tensor:
+    """Return t = β·t_before + (1 − β)·p̂, (B, K) float32 without gradient (Liu et al. 2020, methods §9).
+
+    p̂: softmax(z), clipped to [1e-4, 1 − 1e-4] and rescaled to sum to 1. before_BK: 0 at the start.
+    """
+    p_BK = _clipped(logits_BK.detach())
+    return momentum * before_BK + (1.0 - momentum) * p_BK / p_BK.sum(dim=-1, keepdim=True)
+
+
+def early_learning(logits_BK: torch.Tensor, target_BK: torch.Tensor) -> torch.Tensor:
+    """Return log(1 − ⟨t, p⟩), (B,) float32, ≤ 0: what ELR adds, times λ, to the cross-entropy.
+
+    target_BK: t of `early_target`. It pulls towards what the model said of a sample before it could learn
+    its wrong label by heart.
+    """
+    return (1.0 - (target_BK * _clipped(logits_BK)).sum(dim=-1)).log()
+
+
+def _clipped(logits_BK: torch.Tensor) -> torch.Tensor:
+    return logits_BK.float().softmax(dim=-1).clamp(ELR_FLOOR, 1.0 - ELR_FLOOR)
+
+
+class EarlyTargets:
+    """What early-learning regularisation remembers of N samples: t, (N, K) float32, 0 at the start.
+
+    now: t after the steps so far; it belongs to the state of a training. A sample that an epoch sees twice,
+    as in a batch that is worked again in halves, is moved once: from where it stood when the epoch began.
+    """
+
+    def __init__(self, n: int, n_classes: int, momentum: float, device: torch.device | str = "cpu"):
+        self.now = torch.zeros((n, n_classes), device=device)
+        self._before = self.now.clone()
+        self._momentum = momentum
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+        self._before.copy_(self.now)
+
+    def term(self, logits_BK: torch.Tensor, row_B: torch.Tensor) -> torch.Tensor:
+        """Move t of these rows, (B,) int64, and return log(1 − ⟨t, p⟩), (B,) float32."""
+        target_BK = early_target(logits_BK, self._before[row_B], self._momentum)
+        self.now[row_B] = target_BK
+        return early_learning(logits_BK, target_BK)
 
 
 def yes(margin: torch.Tensor) -> torch.Tensor:

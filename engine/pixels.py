@@ -64,8 +64,8 @@ def read_pixels(manifest: Manifest, image_root: Path, cache: Path, size: int, re
 
 
 def pixel_cache(cache: Path, size: int) -> RowCache:
-    """Return the store of squares of `size` pixels in `cache`."""
-    return RowCache(cache, f"pixels-{size}", (size, size, 3), "uint8")
+    """Return the store of squares of `size` pixels in `cache`; of several processes each is on its own."""
+    return RowCache(cache, f"pixels-{size}", (size, size, 3), "uint8", together=False)
 
 
 def add_squares(

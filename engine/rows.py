@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from engine import collective, distributed
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
@@ -42,10 +44,14 @@ class Rows:
 class RowCache:
     """The store `name` in `folder`; a context manager that holds its lock.
 
+    together: of several processes that do one run (`engine.distributed`) the first one holds the lock and
+    writes, and all of them go through the same calls with the same rows; otherwise each is on its own.
     positions: key → row number. faults: key → sentence, for keys that have no row and need none.
     """
 
-    def __init__(self, folder: Path, name: str, shape: tuple[int, ...], dtype: str):
+    def __init__(self, folder: Path, name: str, shape: tuple[int, ...], dtype: str, *, together: bool = True):
+        self._together = together and distributed.team().size > 1
+        self._writes = not self._together or distributed.team().is_first
         self._rows = folder / f"{name}.rows"
         self._index = folder / f"{name}.index"
         self._lock = FileLock(folder / f"{name}.lock")
@@ -56,19 +62,24 @@ class RowCache:
         self.faults: dict[str, str] = {}
 
     def __enter__(self) -> "RowCache":
-        self._rows.parent.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire()
-        try:
-            self._recover()
-        except BaseException:
-            self._lock.release()
-            raise
+        if self._writes:
+            self._rows.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+            try:
+                self._recover()
+                self._share()
+            except BaseException:
+                self._lock.release()
+                raise
+        else:
+            self._share()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lock.release()
+        if self._writes:
+            self._lock.release()
 
     def __contains__(self, key: str) -> bool:
         return key in self.positions or key in self.faults
@@ -87,7 +98,7 @@ class RowCache:
         faults = faults or {}
         values = np.asarray(rows, dtype=self._dtype).reshape(len(keys), *self._shape)
         first = len(self.positions)
-        if len(keys):
+        if len(keys) and self._writes:
             with self._rows.open("r+b") as file:
                 file.seek(first * self._row_bytes)
                 file.write(values.tobytes())
@@ -96,13 +107,19 @@ class RowCache:
         added = {key: first + i for i, key in enumerate(keys)}
         lines = [json.dumps({"key": key, "row": row}) for key, row in added.items()]
         lines += [json.dumps({"key": key, "fault": fault}) for key, fault in faults.items()]
-        with self._index.open("a", encoding="ascii") as file:
-            file.write("".join(line + "\n" for line in lines))
+        if self._writes:
+            with self._index.open("a", encoding="ascii") as file:
+                file.write("".join(line + "\n" for line in lines))
         self.positions.update(added)
         self.faults.update(faults)
 
     def read(self, keys: Sequence[str]) -> Rows:
         """Return the rows of these keys, all of them stored; the value outlives the lock."""
+        if self._together:
+            # The first process must have written what the others map.
+            distributed.meet()
+            size = self._rows.stat().st_size if self._rows.exists() else 0
+            collective.agree(f"the size of {self._rows}", size)
         n_rows = len(self.positions)
         shape = (n_rows, *self._shape)
         if n_rows:
@@ -112,10 +129,21 @@ class RowCache:
         index = np.asarray([self.positions[key] for key in keys], dtype=np.int64)
         return Rows(store=store, index=index, keys=tuple(keys))
 
+    def _share(self) -> None:
+        """Let the other processes of the run know what is stored; the first has made it whole."""
+        if not self._together:
+            return
+        distributed.meet()
+        if not self._writes and self._rows.exists() and self._index.exists():
+            self._accept_all(self._index.read_bytes().removeprefix(self._header()))
+        collective.agree(f"what {self._index} holds", len(self.positions))
+
+    def _header(self) -> bytes:
+        return json.dumps({"shape": self._shape, "dtype": self._dtype.str}).encode("ascii") + b"\n"
+
     def _recover(self) -> None:
         """Read the index, and cut both files back to what is whole."""
-        self.positions, self.faults = {}, {}
-        header = json.dumps({"shape": self._shape, "dtype": self._dtype.str}).encode("ascii") + b"\n"
+        header = self._header()
         content = self._index.read_bytes() if self._index.exists() else b""
         if not content.startswith(header):
             # Removed, not emptied: another process may still have the old rows mapped.
@@ -123,15 +151,20 @@ class RowCache:
             self._index.write_bytes(header)
             content = header
         self._rows.touch()
-        n_stored = self._rows.stat().st_size // self._row_bytes
-        end = len(header)
-        for line in content[end:].splitlines(keepends=True):
-            if not self._accept(line, n_stored):
-                break
-            end += len(line)
+        end = len(header) + self._accept_all(content.removeprefix(header))
         if end < len(content):
             os.truncate(self._index, end)
         os.truncate(self._rows, len(self.positions) * self._row_bytes)
+
+    def _accept_all(self, content: bytes) -> int:
+        """Read the lines of the index as far as they are whole; return how many bytes that is."""
+        self.positions, self.faults = {}, {}
+        n_stored, end = self._rows.stat().st_size // self._row_bytes, 0
+        for line in content.splitlines(keepends=True):
+            if not self._accept(line, n_stored):
+                break
+            end += len(line)
+        return end
 
     def _accept(self, line: bytes, n_stored: int) -> bool:
         if not line.endswith(b"\n"):

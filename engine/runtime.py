@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from engine import distributed
 from engine.errors import EngineError
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -54,13 +55,28 @@ def _cuda(device: DeviceName) -> Runtime:
             f"The device is 'cuda', and torch {torch.__version__} {build}; set device to 'auto' or 'cpu'."
         )
     # Emulated bfloat16 (before Ampere) is slower than float32.
+    device_here = _own_gpu()
     native = torch.cuda.is_bf16_supported(including_emulation=False)
     precision = "in bfloat16" if native else "in float32, because it has no bfloat16"
     return Runtime(
-        device=torch.device("cuda"),
+        device=device_here,
         dtype=torch.bfloat16 if native else torch.float32,
         reason=_because(device, f"{torch.cuda.get_device_name()} was found and computes {precision}."),
     )
+
+
+def _own_gpu() -> torch.device:
+    """Return the GPU; of several processes on one computer each has its own."""
+    team = distributed.team()
+    if team.size == 1:
+        return torch.device("cuda")
+    if team.local_size > torch.cuda.device_count():
+        raise EngineError(
+            f"There are {team.local_size} processes and {torch.cuda.device_count()} GPUs on this computer; "
+            f"start torchrun with --nproc-per-node {torch.cuda.device_count()}, or set device to 'cpu'."
+        )
+    torch.cuda.set_device(team.local_rank)
+    return torch.device("cuda", team.local_rank)
 
 
 def _because(device: DeviceName, found: str) -> str:
@@ -71,14 +87,21 @@ def set_threads(n_parameters: int) -> int:
     """Set how many threads one operation uses on the CPU with a model of this size; return the number."""
     if n_parameters < SMALL_MODEL:
         torch.set_num_threads(1)
+    elif distributed.team().size > 1:
+        torch.set_num_threads(cores())  # torchrun has set it to 1
     return torch.get_num_threads()
+
+
+def cores() -> int:
+    """Return how many cores this process has to itself: those of the computer, shared out evenly."""
+    return max(1, (os.cpu_count() or 1) // distributed.team().local_size)
 
 
 @contextmanager
 def every_core() -> Iterator[None]:
     """Compute each operation on all cores: of a training no second batch can be worked beside the first."""
     before = torch.get_num_threads()
-    torch.set_num_threads(max(before, os.cpu_count() or 1))
+    torch.set_num_threads(max(before, cores()))
     try:
         yield
     finally:

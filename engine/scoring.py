@@ -1,19 +1,20 @@
 """The one inference pass over the images; frozen features are computed once and kept."""
 
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from engine import collective, distributed
 from engine.augment import Shifts
 from engine.clip.backbone import Backbone
 from engine.errors import EngineError
 from engine.progress import Report
 from engine.rows import RowCache, Rows
+from engine.runtime import Runtime, cores
 
 # On a CPU a batch should stay in the cache: 32 images were as fast as any larger number.
 CPU_BATCH = 32
@@ -54,10 +55,16 @@ def store_features(
         todo = store.missing(keys)
         rows = np.asarray([row[key] for key in todo], dtype=np.int64)
         watch, start = _Watch(report, stage, len(row) - len(todo), len(row)), time.monotonic()
-        for part, features in _encode(backbone, pixels, rows, batch_size, watch, shifts=shifts):
+
+        def encode(piece: np.ndarray) -> np.ndarray:
+            moved = None if shifts is None else shifts.take(piece)
+            return backbone.encode_images(pixels.take(piece), moved)
+
+        for part, features in _encode(encode, rows, backbone.runtime, backbone.name, batch_size, watch):
             store.append(todo[part], features)
         if len(todo) >= ENOUGH:
-            report("speed", images=len(todo), seconds=time.monotonic() - start, **backbone.size())
+            images = len(todo) // distributed.team().size  # as of one process
+            report("speed", images=images, seconds=time.monotonic() - start, **backbone.size())
         return store.read(keys)
 
 
@@ -74,11 +81,58 @@ def score_images(
 
     prompts: (layers, V, W), see `engine.clip.vision.image_features`.
     """
-    features = np.empty((len(pixels), backbone.embed_dim), dtype=np.float32)
-    watch = _Watch(report, "scoring", 0, len(pixels))
-    for part, some in _encode(backbone, pixels, np.arange(len(pixels)), batch_size, watch, prompts=prompts):
-        features[part] = some
-    return features
+    return encode_all(
+        lambda some: backbone.encode_images(some, None, prompts),
+        pixels,
+        runtime=backbone.runtime,
+        name=backbone.name,
+        batch_size=batch_size,
+        report=report,
+    )
+
+
+def encode_all(
+    encode: Callable[[np.ndarray], np.ndarray],
+    pixels: Rows,
+    *,
+    runtime: Runtime,
+    name: str,
+    batch_size: int,
+    report: Report,
+    stage: str = "scoring",
+) -> np.ndarray:
+    """Return what `encode` makes of all pictures, (N, …) float32; nothing is kept.
+
+    encode: uint8 (B, S, S, 3) → (B, …) float32, N ≥ 1; on a CPU it may be called from several threads at
+    once. name: of the model, for the sentence where its answer is no number.
+    """
+    return encode_rows(
+        lambda piece: encode(pixels.take(piece)),
+        np.arange(len(pixels)),
+        runtime=runtime,
+        name=name,
+        batch_size=batch_size,
+        report=report,
+        stage=stage,
+    )
+
+
+def encode_rows(
+    encode: Callable[[np.ndarray], np.ndarray],
+    rows: np.ndarray,
+    *,
+    runtime: Runtime,
+    name: str,
+    batch_size: int,
+    report: Report,
+    stage: str = "scoring",
+) -> np.ndarray:
+    """Return what `encode` makes of some rows, (M, …) float32; as `encode_all`, but it is given the rows.
+
+    encode: (B,) int64 → (B, …) float32. rows: (M,), M ≥ 1.
+    """
+    watch = _Watch(report, stage, 0, len(rows))
+    return np.concatenate([some for _, some in _encode(encode, rows, runtime, name, batch_size, watch)])
 
 
 class _Watch:
@@ -94,35 +148,32 @@ class _Watch:
 
 
 def _encode(
-    backbone: Backbone,
-    pixels: Rows,
+    encode: Callable[[np.ndarray], np.ndarray],
     rows: np.ndarray,
+    runtime: Runtime,
+    name: str,
     batch_size: int,
     watch: _Watch,
-    *,
-    shifts: Shifts | None = None,
-    prompts: torch.Tensor | None = None,
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield (which of `rows`, their features), some batches at a time."""
+    """Yield (which of `rows`, what `encode` makes of them), some batches at a time.
 
-    def features(piece: slice) -> np.ndarray:
-        some = rows[piece]
-        moved = None if shifts is None else shifts.take(some)
-        return backbone.encode_images(pixels.take(some), moved, prompts)
-
-    on_cpu = backbone.runtime.device.type == "cpu"
+    Of several processes each encodes a part of them, and all get the whole.
+    """
+    on_cpu = runtime.device.type == "cpu"
     length = min(batch_size, CPU_BATCH) if on_cpu else batch_size
     # A model too small for two threads (see `set_threads`) takes one batch per core instead: no thread
     # waits for another, and the values do not depend on the number of cores.
-    n_workers = (os.cpu_count() or 1) if on_cpu and torch.get_num_threads() == 1 else 1
+    n_workers = cores() if on_cpu and torch.get_num_threads() == 1 else 1
     with ThreadPoolExecutor(n_workers, initializer=_one_thread if n_workers > 1 else None) as pool:
-        for start in range(0, len(rows), length * BATCHES_AT_ONCE):
-            stop = min(start + length * BATCHES_AT_ONCE, len(rows))
-            pieces = [slice(i, min(i + length, stop)) for i in range(start, stop, length)]
-            found = np.concatenate(list(pool.map(features, pieces)))
+        at_once = length * BATCHES_AT_ONCE * distributed.team().size
+        for start in range(0, len(rows), at_once):
+            stop = min(start + at_once, len(rows))
+            own = rows[start:stop][collective.part(stop - start)]
+            pieces = [own[i : i + length] for i in range(0, len(own), length)]
+            found = collective.gathered_rows(list(pool.map(encode, pieces)), stop - start)
             if not np.isfinite(found).all():
                 raise EngineError(
-                    f"{backbone.name} answers with values that are no numbers; its weights are damaged, "
+                    f"{name} answers with values that are no numbers; its weights are damaged, "
                     "fetch them again."
                 )
             yield slice(start, stop), found

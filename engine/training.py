@@ -15,8 +15,10 @@ from typing import Literal
 import numpy as np
 import torch
 
+from engine import collective, distributed
 from engine.checkpoint import Checkpoint, Progress
 from engine.errors import EngineError
+from engine.gradients import Sums, Terms, TermsOf, add_sums, gradients_of
 from engine.progress import Report
 
 
@@ -56,29 +58,11 @@ class Plan:
         return self.shares[max(known, key=len)] if known else 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What a detector makes of some rows.
-
-    losses: name → (sum over samples, 0-d float32 with gradient; how many samples count). The loss is the sum
-    of sum/max(count, 1) over the terms: a term that no sample counts for is 0 and not NaN. shares: name →
-    (how many, of how many), for the curves.
-    """
-
-    losses: Mapping[str, tuple[torch.Tensor, float]]
-    shares: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-
-
-TermsOf = Callable[[np.ndarray, int], Terms]
-"""The loss of a detector: one of its batches, (B,) int64, and the epoch, 1-based → its terms."""
-
 BatchesOf = Callable[[int], Sequence[np.ndarray]]
 """What the steps of an epoch, 1-based, look at: arrays (B,) int64, mostly rows of the manifest. It is asked
 when the epoch begins, so it may look at the parameters to choose."""
 
 RPROP_STEPS = (1e-7, 1e-3)
-
-Sums = dict[str, tuple[float, float]]
 
 
 def split(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:
@@ -91,7 +75,7 @@ def train(
     terms_of: TermsOf,
     batches_of: BatchesOf,
     plan: Plan,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | None,
     report: Report,
     *,
     memory: Mapping[str, torch.Tensor] | None = None,
@@ -99,21 +83,26 @@ def train(
 ) -> tuple[Progress, ...]:
     """Train `parameters` in place and return the history, one `Progress` an epoch.
 
-    Goes on after the last epoch that `checkpoint` holds. memory: tensors that the loss changes in place, kept
-    with the parameters. figures_of: what the curves show of the state after an epoch. A batch that does not
-    fit into the memory is worked in halves from then on, with the same result up to rounding, and that is
-    said. Raises EngineError for a loss that is no number, before the parameters are touched by it.
+    Goes on after the last epoch that `checkpoint` holds; None: nothing is kept. memory: tensors that the
+    loss changes in place, kept with the parameters: only the rows of its samples, and from where they stood when
+    the epoch began, since a batch may be worked twice. figures_of: what the curves show of the state after an
+    epoch. A batch that does not fit into the memory is worked in halves from then on, with the same result up
+    to rounding, and that is said; so is that of several processes, which work each batch together. Raises
+    EngineError for a loss that is no number, before the parameters are touched by it.
     """
     optimiser = _optimiser(parameters, plan)
-    kept = {**parameters, **{f"memory.{name}": value for name, value in (memory or {}).items()}}
-    history = list(checkpoint.load(kept, optimiser))
+    memory = memory or {}
+    kept = {**parameters, **{f"memory.{name}": value for name, value in memory.items()}}
+    history = list(checkpoint.load(kept, optimiser)) if checkpoint else []
+    collective.take_from_first(list(kept.values()))
     if history:
         report("resumed", epoch=len(history))
     clock = _Clock(report, plan.epochs, len(history))
     pieces = 1
     for epoch in range(len(history) + 1, plan.epochs + 1):
         started, totals = time.monotonic(), _Totals()
-        batches = batches_of(epoch)
+        batches = collective.batches_of_first(batches_of(epoch))
+        before = collective.copies(memory)
         for step, batch in enumerate(batches):
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate(epoch, step / len(batches)) * group["share"]
@@ -126,9 +115,11 @@ def train(
                     f"{plan.learning_rate:g}."
                 )
             clock.tick(epoch, step + 1, len(batches))
+        collective.merge(memory, before)
         figures = dict(figures_of(epoch)) if figures_of else {}
         history.append(totals.progress(epoch, plan, time.monotonic() - started, figures))
-        checkpoint.save(kept, optimiser, history)
+        if checkpoint:
+            checkpoint.save(kept, optimiser, history)
         report("epoch", of=plan.epochs, **history[-1].model_dump())
     return tuple(history)
 
@@ -158,22 +149,20 @@ def _step(
     report: Report,
 ) -> int:
     """Do one optimiser step unless the loss is no number; return in how many pieces it was worked."""
-    while True:
-        try:
-            gradients, found = _gradients(list(parameters.values()), terms_of, batch, epoch, pieces)
-            break
-        except RuntimeError as error:  # torch.OutOfMemoryError is one
-            if not _is_out_of_memory(error):
-                raise
-            if pieces >= len(batch):
-                raise EngineError(
-                    "A single image does not fit into the memory of the device; close other programs or "
-                    "take a smaller backbone."
-                ) from None
+    size = distributed.team().size
+    longest = -(-len(batch) // size)
+    while (worked := gradients_of(list(parameters.values()), terms_of, batch, epoch, pieces)) is None:
+        if pieces >= longest:
+            raise EngineError(
+                "A single image does not fit into the memory of the device; close other programs or "
+                "take a smaller backbone."
+            )
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        pieces = min(2 * pieces, len(batch))
-        report("note", message=f"The memory was too small; each batch is now worked in {pieces} parts.")
+        pieces = min(2 * pieces, longest)
+        parts = f"{pieces * size} parts"
+        report("note", message=f"The memory was too small; each batch is now worked in {parts}.")
+    gradients, found = worked
     totals.add(found)
     if totals.is_finite():
         for parameter, gradient in zip(parameters.values(), gradients, strict=True):
@@ -184,76 +173,6 @@ def _step(
             torch.nn.utils.clip_grad_norm_(parameters.values(), plan.longest_step)
         optimiser.step()
     return pieces
-
-
-def _gradients(
-    parameters: list[torch.Tensor], terms_of: TermsOf, batch: np.ndarray, epoch: int, pieces: int
-) -> tuple[list[torch.Tensor | None], Terms]:
-    """Return the gradient of the batch's loss for each parameter, and its terms without their graph.
-
-    In several pieces each term is summed by itself, because how many samples count for it is known only
-    when the last piece has been seen.
-    """
-    if pieces == 1:
-        found = terms_of(batch, epoch)
-        total = sum(_mean(value, count) for value, count in found.losses.values())
-        if not isinstance(total, torch.Tensor) or not total.requires_grad:
-            return [None] * len(parameters), _detached(found)
-        return list(torch.autograd.grad(total, parameters, allow_unused=True)), _detached(found)
-    parts: dict[str, list[torch.Tensor | None]] = {}
-    sums: Sums = {}
-    shares: Sums = {}
-    for piece in np.array_split(batch, pieces):
-        if not len(piece):
-            continue
-        found = terms_of(piece, epoch)
-        for number, (name, (value, count)) in enumerate(found.losses.items(), start=1):
-            last = number == len(found.losses)
-            gradients = (
-                torch.autograd.grad(value, parameters, allow_unused=True, retain_graph=not last)
-                if value.requires_grad
-                else [None] * len(parameters)
-            )
-            parts[name] = _added(parts.get(name), list(gradients))
-            _add(sums, {name: (float(value.detach()), count)})
-        _add(shares, found.shares)
-    means = [
-        [None if each is None else each / max(sums[name][1], 1.0) for each in gradients]
-        for name, gradients in parts.items()
-    ]
-    total_gradients: list[torch.Tensor | None] | None = None
-    for gradients in means:
-        total_gradients = _added(total_gradients, gradients)
-    losses = {name: (torch.tensor(value), count) for name, (value, count) in sums.items()}
-    return total_gradients or [None] * len(parameters), Terms(losses=losses, shares=shares)
-
-
-def _mean(value: torch.Tensor, count: float) -> torch.Tensor:
-    return value / max(count, 1.0)
-
-
-def _detached(found: Terms) -> Terms:
-    losses = {name: (value.detach(), count) for name, (value, count) in found.losses.items()}
-    return Terms(losses=losses, shares=found.shares)
-
-
-def _added(
-    left: list[torch.Tensor | None] | None, right: list[torch.Tensor | None]
-) -> list[torch.Tensor | None]:
-    if left is None:
-        return right
-    pairs = zip(left, right, strict=True)
-    return [b if a is None else a if b is None else a + b for a, b in pairs]
-
-
-def _add(sums: Sums, more: Mapping[str, tuple[float, float]]) -> None:
-    for name, (value, count) in more.items():
-        before = sums.get(name, (0.0, 0.0))
-        sums[name] = (before[0] + value, before[1] + count)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class _Totals:
@@ -267,8 +186,8 @@ class _Totals:
     def add(self, found: Terms) -> None:
         losses = {name: (float(value), count) for name, (value, count) in found.losses.items()}
         self._last = sum(value / max(count, 1.0) for value, count in losses.values())
-        _add(self._losses, losses)
-        _add(self._shares, found.shares)
+        add_sums(self._losses, losses)
+        add_sums(self._shares, found.shares)
 
     def is_finite(self) -> bool:
         return math.isfinite(self._last)

@@ -11,6 +11,7 @@ and of the forward noise model of Patrini et al. (2017):
 S is the pooled symmetric matrix: diagonal d = tr A / ΣA, the rest (1 − d)/(K − 1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,11 +129,16 @@ def temper(probs: np.ndarray, temperature: float) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def fit_temperature(probs: np.ndarray, given: np.ndarray, **options: object) -> tuple[float, float]:
+def fit_temperature(
+    probs: np.ndarray,
+    given: np.ndarray,
+    temperatures: Sequence[float] = TEMPERATURES,
+    **options: object,
+) -> tuple[float, float]:
     """Return (temperature, evidence) with the highest mean log evidence on a short grid."""
     fits = [
         (fit_transition(temper(probs, t), given, **options).evidence, t)  # type: ignore[arg-type]
-        for t in TEMPERATURES
+        for t in temperatures
     ]
     evidence, temperature = max(fits)
     return temperature, evidence

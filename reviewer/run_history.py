@@ -10,9 +10,9 @@ from typing import Any
 
 from engine.artifacts import read_json
 from engine.config import parse_settings
+from engine.costs import Estimate, Speed, estimate, read_speed
 from engine.errors import EngineError
 from engine.manifest import COLUMNS
-from engine.presets import Estimate, Speed, estimate, read_speed
 from reviewer import jobs
 from reviewer.decisions import Decision, Outcome
 from reviewer.jobs import RunView

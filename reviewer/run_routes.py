@@ -157,7 +157,9 @@ def details_json(view: RunView) -> dict[str, Any]:
 def options_json(desk: Desk, history: RunHistory) -> dict[str, Any]:
     """Return the choices, presets first and then the detectors without one, the form of each detector, and
     which choice is the natural next one."""
-    taken = {preset.detector for preset in PRESETS}
+    presets = {preset.key for preset in PRESETS}
+    # A preset with settings of its own is not the detector as published.
+    taken = {preset.detector for preset in PRESETS if not preset.settings}
     others = [_option_of(name) for name in DETECTORS if name not in taken]
     device, n_samples = history.device(), _n_samples(desk)
     return {
@@ -168,16 +170,25 @@ def options_json(desk: Desk, history: RunHistory) -> dict[str, Any]:
                 "words": option.words,
                 "detector": option.detector,
                 "settings": dict(option.settings),
+                "is_preset": option.key in presets,
                 "unavailable": _obstacle(option, device),
                 **cost_json(history, option.detector, option.settings, n_samples),
             }
-            for option in (*PRESETS, *others)
+            for option in (*(_fitting(each, history, n_samples) for each in PRESETS), *others)
         ],
         "forms": {
             name: [asdict(field) for field in form_fields(settings)] for name, settings in DETECTORS.items()
         },
         "next": "instant" if not device else "laptop" if device.startswith("cpu") else "gpu",
     }
+
+
+def _fitting(preset: Preset, history: RunHistory, n_samples: int) -> Preset:
+    """Return the preset, or what stands for it where it would take too long here."""
+    if preset.otherwise is None:
+        return preset
+    cost = history.estimate(preset.detector, preset.settings, n_samples)
+    return preset.otherwise if cost and cost.seconds > preset.within else preset
 
 
 def _option_of(detector: str) -> Preset:

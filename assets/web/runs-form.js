@@ -39,17 +39,20 @@ function row(field, value, start, onChange) {
 function optionCard(option, run) {
   const radio = el("input", { type: "radio", name: "labelsieve-option", value: option.key });
   const cost = el("span", { class: "ls-cost" });
+  const words = el("span", { class: "ls-option-words" });
   radio.addEventListener("change", () => run(option.key));
   const root = el("label", { class: "ls-option" }, el("span", { class: "ls-option-head" }, radio, el("span", { class: "ls-option-title" }, option.title)),
-    el("span", { class: "ls-option-words" }, option.words), cost);
+    words, cost);
   return {
     radio,
     root,
     show(next) {
       radio.disabled = Boolean(next.unavailable);
       root.classList.toggle("ls-off", radio.disabled);
-      const words = next.unavailable || costLine(next);
-      if (cost.textContent !== words) cost.textContent = words;
+      // A preset becomes another one where it would take too long here.
+      if (words.textContent !== next.words) words.textContent = next.words;
+      const line = next.unavailable || costLine(next);
+      if (cost.textContent !== line) cost.textContent = line;
     },
   };
 }
@@ -59,7 +62,10 @@ function optionCard(option, run) {
  * `show(answer)` takes what `/api/runs/options` says: the first time it builds, later it only changes words.
  */
 export function createForm({ onEstimate, onStart }) {
-  const options = el("div", { class: "ls-options", role: "radiogroup", "aria-label": "What to run" });
+  const presets = el("div", { class: "ls-options" });
+  const others = el("div", { class: "ls-options" });
+  const more = el("details", { class: "ls-more" }, el("summary", {}, "Other detectors"), others);
+  const options = el("div", { class: "ls-choice", role: "radiogroup", "aria-label": "What to run" }, presets, more);
   const fields = el("div", { class: "ls-fields" });
   const summary = el("summary", {});
   const settings = el("details", { class: "ls-settings" }, summary, fields);
@@ -166,7 +172,7 @@ export function createForm({ onEstimate, onStart }) {
       answer = next;
       if (first) {
         for (const each of next.options) cards.set(each.key, optionCard(each, choose));
-        options.replaceChildren(...[...cards.values()].map((card) => card.root));
+        for (const each of next.options) (each.is_preset ? presets : others).append(cards.get(each.key).root);
       }
       for (const each of next.options) cards.get(each.key)?.show(each);
       if (first) choose(next.next);

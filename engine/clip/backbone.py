@@ -71,7 +71,7 @@ class Backbone:
             )
         return functional.normalize(image_BD.float(), dim=-1)
 
-    def normalised(self, pixels: np.ndarray, shifts: Shifts | None = None) -> torch.Tensor:
+    def normalised(self, pixels: np.ndarray | torch.Tensor, shifts: Shifts | None = None) -> torch.Tensor:
         """Return pictures as the image tower expects them, (B, 3, S, S) float32 on the device.
 
         pixels: uint8 (B, S, S, 3). shifts: how each is shifted and mirrored first.
@@ -79,7 +79,7 @@ class Backbone:
         device = self.runtime.device
         mean_C = torch.tensor(self.mean, device=device).view(3, 1, 1)
         std_C = torch.tensor(self.std, device=device).view(3, 1, 1)
-        pixel_BCHW = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
+        pixel_BCHW = torch.as_tensor(pixels).to(device).permute(0, 3, 1, 2)
         if shifts is not None:
             pixel_BCHW = shift(pixel_BCHW, shifts)
         return (pixel_BCHW.float() / 255.0 - mean_C) / std_C

@@ -2,7 +2,8 @@
 
 The context is the same for every class and attention is causal, so SOT and context have the same states
 in every prompt: they are run once, and only the tokens of the names are run per class, against the keys
-and values of that one prefix (methods §13.6, 1 and 2). Exact: the sums are those of the full prompts.
+and values of that one prefix (methods §13.6, 1 and 2). Exact: the sums are those of the full prompts. The
+first vectors of the context can be replaced at the input of deeper blocks (MaPLe, methods §7.1).
 """
 
 from collections.abc import Sequence
@@ -47,8 +48,13 @@ def text_width(model: Any) -> int:
 
 
 def embed_words(model: Any, token_L: torch.Tensor) -> torch.Tensor:
-    """Return the vectors of some tokens before any position is added, (L, W), without gradient."""
-    return _text(model).token_embedding(token_L).detach()
+    """Return the vectors of some tokens before any position is added, (L, W), open to gradients."""
+    return _text(model).token_embedding(token_L)
+
+
+def n_text_blocks(model: Any) -> int:
+    """Return the number of blocks in the text tower of a model that `is_plain_text`."""
+    return len(_text(model).transformer.resblocks)
 
 
 def encode_tokens(model: Any, token_BL: torch.Tensor) -> torch.Tensor:
@@ -70,12 +76,15 @@ def prompted_features(
     context_MW: torch.Tensor,
     names: Names,
     rows: Sequence[int] | np.ndarray | torch.Tensor | None = None,
+    deep_JVW: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the text features T of [SOT][context][name . EOT], (R, D) float32, unit L2 (methods §4.1).
 
     context_MW: the M learned vectors, shared by all classes; the gradient with respect to them is exact.
     rows: (R,) the classes wanted, R ≥ 1, in any order and as often as one likes, best not on a GPU; all K
-    by default. A model in float64 gives float64.
+    by default. deep_JVW: what takes the place of the first V ≤ M vectors of the context at the input of the
+    blocks 2, …, J + 1; after that they are ordinary tokens (MaPLe, Khattak et al. 2023; methods §7.1). A
+    model in float64 gives float64.
     """
     text, device = _text(model), context_MW.device
     assert len(context_MW) == names.n_context, (context_MW.shape, names.n_context)
@@ -93,28 +102,42 @@ def prompted_features(
     mask_GSS = (owner_GS[:, :, None] == owner_GS[:, None, :]).tril()
     mask_GSK = functional.pad(mask_GSS, (prefix, 0), value=True)
     end_R = torch.from_numpy(windows.end_R).to(device) + prefix
-    text_RD = _run(text, token_NW, prefix, mask_GSK, end_R)
+    text_RD = _run(text, token_NW, prefix, mask_GSK, end_R, deep_JVW)
     text_RD = functional.normalize(text_RD.to(torch.promote_types(text_RD.dtype, torch.float32)), dim=-1)
     return text_RD if order_R is None else text_RD[torch.from_numpy(order_R).to(device)]
 
 
 def _run(
-    text: Any, token_NW: torch.Tensor, prefix: int, mask_GSK: torch.Tensor, end_R: torch.Tensor
+    text: Any,
+    token_NW: torch.Tensor,
+    prefix: int,
+    mask_GSK: torch.Tensor,
+    end_R: torch.Tensor,
+    deep_JVW: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the features at the tokens `end_R`, (R, D).
 
     token_NW: the prefix, then G windows of S tokens, N = prefix + G · S. All of them go through the linear
     layers together; only attention tells them apart. mask_GSK: which of the K = prefix + S keys a token of
-    a window sees, (1 or G, S, K) bool.
+    a window sees, (1 or G, S, K) bool. deep_JVW: as in `prompted_features`.
     """
     *blocks, last = text.transformer.resblocks
+    deep = iter(() if deep_JVW is None else deep_JVW)
     for block in blocks:
         mixed_NW = _attend(block.attn, block.ln_1(token_NW), prefix, mask_GSK)
-        token_NW = finish(block, token_NW, mixed_NW)
+        token_NW = _replaced(finish(block, token_NW, mixed_NW), next(deep, None))
     mixed_NW = _attend(last.attn, last.ln_1(token_NW), prefix, mask_GSK)
     pooled_RW = text.ln_final(finish(last, token_NW[end_R], mixed_NW[end_R]))
     projection = text.text_projection
     return projection(pooled_RW) if isinstance(projection, nn.Linear) else pooled_RW @ projection
+
+
+def _replaced(token_NW: torch.Tensor, prompt_VW: torch.Tensor | None) -> torch.Tensor:
+    """Return the tokens with others in the places 1, …, V, behind SOT."""
+    if prompt_VW is None:
+        return token_NW
+    start_1W, _, rest = token_NW.split((1, len(prompt_VW), len(token_NW) - 1 - len(prompt_VW)))
+    return torch.cat([start_1W, prompt_VW.to(token_NW.dtype), rest])
 
 
 def _attend(

@@ -2,16 +2,21 @@
 
 `nn.MultiheadAttention` copies its operands into another layout, and everything but the class token of the
 last block is computed for nobody. Prompts can stand beside the tokens of each block (deep visual prompt
-tuning, Jia et al. 2022; placed as in DeFT, methods §4.1).
+tuning, Jia et al. 2022; placed as in DeFT, methods §4.1), and `engine.clip.adapters` can change what a block
+does.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from open_clip.transformer import VisionTransformer
-from torch.nn import functional
 
-from engine.clip.blocks import are_plain, finish
+from engine.clip.blocks import are_plain, finish, mix, project
+
+Through = Callable[[int, Any, torch.Tensor, int], torch.Tensor]
+"""What a block does: (its number, the block, (B, L, W), a length) → the first `length` tokens after it,
+(B, length, W)."""
 
 
 def is_plain(visual: Any) -> bool:
@@ -42,34 +47,42 @@ def image_features(
 ) -> torch.Tensor:
     """Return what `visual(image)` returns, (B, D), not normalised, for a tower that `is_plain`.
 
-    image_BCHW: (B, 3, S, S) float, normalised as the model expects. prompts_NVW: for each block the V
-    vectors that stand behind its tokens; what the block makes of them is dropped, so it is not computed.
+    image_BCHW: (B, 3, S, S) float, normalised as the model expects. prompts_NVW: see `walk`.
     """
-    token_BLW = visual._embeds(image_BCHW)
+    return walk(visual, embed(visual, image_BCHW), prompts_NVW) @ visual.proj
+
+
+def embed(visual: Any, image_BCHW: torch.Tensor) -> torch.Tensor:
+    """Return the tokens before the first block, the class token first, (B, L, W)."""
+    return visual._embeds(image_BCHW)
+
+
+def walk(
+    visual: Any,
+    token_BLW: torch.Tensor,
+    prompts_NVW: torch.Tensor | None = None,
+    through: Through | None = None,
+) -> torch.Tensor:
+    """Return the normed class token after all blocks, ln_post(CLS), (B, W).
+
+    token_BLW: the tokens before the first block. prompts_NVW: for each of the last N blocks the V vectors
+    that stand behind its tokens; what the block makes of them is dropped, so it is not computed. through:
+    what takes the place of `plain`.
+    """
+    through = through or plain
     blocks = visual.transformer.resblocks
+    first = len(blocks) - (0 if prompts_NVW is None else len(prompts_NVW))
     for number, block in enumerate(blocks):
         length = 1 if number == len(blocks) - 1 else token_BLW.shape[1]
-        if prompts_NVW is not None:
-            prompt_BVW = prompts_NVW[number].to(token_BLW.dtype).expand(len(token_BLW), -1, -1)
+        if prompts_NVW is not None and number >= first:
+            prompt_BVW = prompts_NVW[number - first].to(token_BLW.dtype).expand(len(token_BLW), -1, -1)
             token_BLW = torch.cat([token_BLW, prompt_BVW], dim=1)
-        token_BLW = _through(block, token_BLW, length)
+        token_BLW = through(number, block, token_BLW, length)
     pooled_BW, _ = visual._pool(token_BLW)
-    return pooled_BW @ visual.proj
+    return pooled_BW
 
 
-def _through(block: Any, token_BLW: torch.Tensor, length: int) -> torch.Tensor:
-    """Return the first `length` tokens after a block, (B, length, W)."""
-    attention, normed_BLW = block.attn, block.ln_1(token_BLW)
-    batch, _, width = token_BLW.shape
-    weight_query, weight_rest = attention.in_proj_weight.split((width, 2 * width))
-    bias_query, bias_rest = attention.in_proj_bias.split((width, 2 * width))
-    heads = (batch, -1, attention.num_heads, width // attention.num_heads)
-    query = functional.linear(normed_BLW[:, :length], weight_query, bias_query).view(heads)
-    key, value = functional.linear(normed_BLW, weight_rest, bias_rest).chunk(2, dim=-1)
-    mixed = functional.scaled_dot_product_attention(
-        query.transpose(1, 2),
-        key.unflatten(-1, heads[2:]).transpose(1, 2),
-        value.unflatten(-1, heads[2:]).transpose(1, 2),
-    )
-    merged_BLW = mixed.transpose(1, 2).reshape(batch, -1, width)
-    return finish(block, token_BLW[:, :length], merged_BLW)
+def plain(number: int, block: Any, token_BLW: torch.Tensor, length: int) -> torch.Tensor:
+    """Return the first `length` tokens after a block as it is, (B, length, W)."""
+    query_BQW, key_BLW, value_BLW = project(block, block.ln_1(token_BLW), length)
+    return finish(block, token_BLW[:, :length], mix(block, query_BQW, key_BLW, value_BLW))

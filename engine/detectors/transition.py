@@ -5,29 +5,18 @@ features, fitted out of fold. `engine.transition` holds the EM, which the review
 `probs` of this detection, with every new decision.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone
 from engine.detectors import Inputs, softmax, zero_shot_logits
 from engine.manifest import Manifest, Pin
+from engine.pooling import Answer, Weigher
 from engine.probe import fold_of, out_of_fold
 from engine.progress import Report
 from engine.runtime import Runtime
 from engine.settings import TransitionConfig
-from engine.transition import fit_temperature, fit_transition, prior_evidence, temper, trust_zero_shot
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Answer:
-    """P, (N, K) float32, at the temperature with the highest evidence (mean log, nats)."""
-
-    probs: np.ndarray
-    temperature: float
-    evidence: float
+from engine.transition import prior_evidence, trust_zero_shot
 
 
 def detect(
@@ -43,17 +32,16 @@ def detect(
     notes: posterior ("zero_shot" or "probe"), reason (a sentence), alpha, temperature, evidence (nats, of
     the prior and of each P that was computed), noise_rate.
     """
-    known_rows, known_targets = manifest.known()
-    options = {"alpha": config.alpha, "known_rows": known_rows, "known_targets": known_targets}
-    answers: dict[str, _Answer] = {}
+    em = Weigher(manifest, config.alpha)
+    answers: dict[str, Answer] = {}
     if config.posterior != "probe":
-        answers["zero_shot"] = _tempered(softmax(zero_shot_logits(inputs, backbone)), manifest, options)
+        answers["zero_shot"] = em.tempered(softmax(zero_shot_logits(inputs, backbone)))
     if config.posterior != "zero_shot":
-        answers["probe"] = _tempered(_probe(config, manifest, inputs, runtime), manifest, options)
+        answers["probe"] = em.tempered(_probe(config, manifest, inputs, runtime))
     prior = prior_evidence(manifest.given, manifest.n_classes)
     chosen, reason = _choose(config, answers, prior)
     answer = answers[chosen]
-    fit = fit_transition(answer.probs, manifest.given, **options)
+    fit = em.fit(answer.probs)
     evidence = {"prior": prior, **{name: each.evidence for name, each in answers.items()}}
     return Detection(
         p_clean=fit.p_clean(manifest.given),
@@ -72,11 +60,6 @@ def detect(
     )
 
 
-def _tempered(probs: np.ndarray, manifest: Manifest, options: dict[str, Any]) -> _Answer:
-    temperature, evidence = fit_temperature(probs, manifest.given, **options)
-    return _Answer(probs=temper(probs, temperature), temperature=temperature, evidence=evidence)
-
-
 def _probe(config: TransitionConfig, manifest: Manifest, inputs: Inputs, runtime: Runtime) -> np.ndarray:
     """Return the out-of-fold answers; an ambiguous sample is asked about and never fitted to."""
     is_single = np.asarray([pin is not Pin.AMBIGUOUS for pin in manifest.pins])
@@ -90,7 +73,7 @@ def _probe(config: TransitionConfig, manifest: Manifest, inputs: Inputs, runtime
     )
 
 
-def _choose(config: TransitionConfig, answers: dict[str, _Answer], prior: float) -> tuple[str, str]:
+def _choose(config: TransitionConfig, answers: dict[str, Answer], prior: float) -> tuple[str, str]:
     if config.posterior != "auto":
         return config.posterior, f"the settings ask for {config.posterior}"
     trusted, reason = trust_zero_shot(answers["zero_shot"].evidence, answers["probe"].evidence, prior)

@@ -1,6 +1,7 @@
 """The runs tab in a real browser: choose, watch, stop, go on, re-rank, learn from decisions."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,8 +40,12 @@ def open_runs(page: Any) -> None:
 
 
 def choose(page: Any, option: str, **settings: Any) -> None:
-    """Choose an option and type its settings, by label."""
-    page.locator(".ls-option", has_text=option).get_by_role("radio").check()
+    """Choose an option by its title and type its settings, by label."""
+    title = page.locator(".ls-option-title", has_text=re.compile(f"^{re.escape(option)}$"))
+    card = page.locator(".ls-option").filter(has=title)
+    if not card.is_visible():
+        page.locator(".ls-more > summary").click()
+    card.get_by_role("radio").check()
     if settings:
         details = page.locator(".ls-settings")
         if details.get_attribute("open") is None:
@@ -95,7 +100,7 @@ def test_deft_is_trained_watched_and_orders_the_cards_and_learns_from_decisions(
         before = position(page)
         open_runs(page)
         page.get_by_text("learns from the labels alone").wait_for(timeout=SOON)
-        choose(page, "Laptop", Epochs=4)
+        choose(page, "DeFT", Epochs=4)
         page.locator(".ls-now-cost", has_text="about").wait_for(timeout=SOON)
         start(page)
         first = wait_for_rows(page, server, n_runs + 1)
@@ -117,7 +122,7 @@ def test_deft_is_trained_watched_and_orders_the_cards_and_learns_from_decisions(
         chosen = decide(server, 30, lambda path: digits[1][path][1])
         open_runs(page)
         page.get_by_text("learns from 30 decisions").wait_for(timeout=SOON)
-        choose(page, "Laptop", Epochs=4)
+        choose(page, "DeFT", Epochs=4)
         start(page)
         second = wait_for_rows(page, server, n_runs + 2)
         row(page, second.name).get_by_text("30 decisions").wait_for(timeout=SOON)
@@ -147,7 +152,7 @@ def _labels(run_dir: Path) -> list[str]:
 def test_a_training_is_stopped_and_goes_on_from_its_checkpoint(server: Server) -> None:
     n_runs = len(run_directories(open_workspace(server.workspace)))
     with runs_tab(server) as (page, noise):
-        choose(page, "Laptop", Epochs=400)
+        choose(page, "DeFT", Epochs=400)
         start(page)
         run_dir = wait_for_rows(page, server, n_runs + 1)
         panel = page.locator("#run-panel")
@@ -169,14 +174,14 @@ def test_a_training_is_stopped_and_goes_on_from_its_checkpoint(server: Server) -
 def test_a_bad_setting_is_a_sentence_and_starts_nothing(server: Server) -> None:
     before = run_directories(open_workspace(server.workspace))
     with runs_tab(server) as (page, noise):
-        choose(page, "Laptop", Epochs=0)
+        choose(page, "DeFT", Epochs=0)
         start(page)
         page.get_by_role("alert").filter(has_text="deft.epochs is 0; it should be greater").wait_for(
             timeout=SOON
         )
         assert page.get_by_label("Epochs", exact=True).get_attribute("aria-invalid") is not None
         assert run_directories(open_workspace(server.workspace)) == before
-        choose(page, "Laptop", Epochs=10)
+        choose(page, "DeFT", Epochs=10)
         page.get_by_role("alert").filter(has_text="deft").wait_for(state="hidden")
         # A 400 is an answer here; the browser's console tells of every one.
         assert [line for line in noise if "400" not in line] == []
@@ -217,7 +222,7 @@ def test_what_changes_is_changed_and_nothing_else(server: Server) -> None:
     with training(server, "99990101-000000-deft") as run_dir, runs_tab(server) as (page, noise):
         tell_epoch(run_dir, 1, 7)
         page.locator("#run-panel .main-svg").first.wait_for(timeout=SOON)
-        choose(page, "Laptop", Epochs=25)
+        choose(page, "DeFT", Epochs=25)
         page.get_by_label("Learning rate", exact=True).focus()
         page.evaluate(
             """() => {

@@ -102,7 +102,17 @@ def draw(sample_id: str, label: int, size: int = 4) -> np.ndarray:
     return (colour + rng.normal(0, 10, (size, size, 3))).clip(0, 255).astype(np.uint8)
 
 
-TRAINED = {"deft": {"views": 1, "batch_size": 16, "epochs": 5}}
+TRAINED = {
+    "deft": {"views": 1, "batch_size": 16, "epochs": 5},
+    "crossfit": {"epochs": 1, "views": 1, "batch_size": 32},
+    "turn": {"batch_size": 16, "learning_rate": 1e-4},
+    "loss_gmm": {"batch_size": 8, "epochs": 4, "learning_rate": 0.01},
+    "small_loss": {"batch_size": 8, "epochs": 4, "prompt_length": 3},
+    "avl_prompter": {"batch_size": 32, "epochs": 1},
+    "maple": {"batch_size": 16, "epochs": 2, "learning_rate": 0.01},
+    "coop": {"batch_size": 16, "epochs": 5, "views": 0},
+    "static_prompt": {"batch_size": 16, "epochs": 1},
+}
 """The detectors that need real towers, with settings that take a second."""
 DRAWN = ("fox", "apple", "sailboat")
 

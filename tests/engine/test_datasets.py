@@ -1,13 +1,15 @@
 import contextlib
 import dataclasses
 import io
+import json
 import zipfile
 
 import numpy as np
 import pytest
 
-from engine.datasets import read_dataset
+from engine.datasets import read_dataset, write_dataset
 from engine.errors import EngineError
+from engine.prepared import Files
 
 NAMES = np.asarray(["red", "green", "blue"])
 IMAGES = np.arange(6 * 4 * 5 * 3, dtype=np.uint8).reshape(6, 4, 5, 3)
@@ -154,3 +156,104 @@ def test_a_damaged_file_is_read_or_gets_a_sentence(tmp_path):
         path.write_bytes(damaged[: int(rng.integers(1, len(content)))] if rng.random() < 0.2 else damaged)
         with contextlib.suppress(EngineError):
             read_dataset(path, "noisy_sym40")
+
+
+# -- prompts, and what is written --
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "data.npz"
+    names, prompts = ("sea_lake", "crop"), ("sea or lake", "annual crop land")
+    write_dataset(path, IMAGES, TRUE % 2, names, prompts, {"noisy_sym40": NOISY % 2}, "from a test")
+    found = read_dataset(path, "noisy_sym40")
+    assert (found.class_names, found.class_prompts, found.files) == (names, prompts, None)
+    np.testing.assert_array_equal(found.images, IMAGES)
+    np.testing.assert_array_equal(found.given, NOISY % 2)
+    assert "its label sets are noisy_sym40." in fault(path, "zzz")
+    assert [each.name for each in tmp_path.iterdir()] == ["data.npz"]
+
+
+def test_without_prompts_the_names_are_read(tmp_path):
+    found = read_dataset(write(tmp_path / "data.npz"), "noisy_sym40")
+    assert found.class_prompts == found.class_names
+
+
+def test_two_classes_may_share_a_prompt_and_none_may_lack_one(tmp_path):
+    path = tmp_path / "data.npz"
+    shared = np.asarray(["a", "a", "b"])
+    assert read_dataset(write(path, class_prompts=shared), "noisy_sym40").class_prompts == ("a", "a", "b")
+    assert "has 3 classes and 2 prompts" in fault(write(path, class_prompts=shared[:2]))
+    assert "class_prompts in" in fault(write(path, class_prompts=np.asarray([1, 2, 3])))
+    assert "class_prompts in" in fault(write(path, class_prompts=np.asarray(["a", " ", "b"])))
+
+
+# -- a folder --
+
+TABLE = "path,given_label,true_label\na.png,cat,cat\nb.png,dog,cat\n"
+FACTS = {
+    "labels": "mine",
+    "image_root": "pictures",
+    "classes": [{"name": "cat", "prompt": "a cat"}, {"name": "dog", "prompt": "a dog"}],
+}
+
+
+def folder(path, text=TABLE, facts=None):
+    path.mkdir(exist_ok=True)
+    (path / "labels.csv").write_text(text, encoding="utf-8")
+    if facts is not None:
+        (path / "dataset.json").write_text(facts if isinstance(facts, str) else json.dumps(facts))
+    return path
+
+
+def test_a_folder_is_a_data_set_too(tmp_path):
+    found = read_dataset(folder(tmp_path / "x", facts=FACTS), "mine")
+    assert (found.class_names, found.class_prompts) == (("cat", "dog"), ("a cat", "a dog"))
+    assert (found.given.tolist(), found.true.tolist(), len(found)) == ([0, 1], [0, 0], 2)
+    assert found.images.shape == (2, 0, 0, 3)
+    assert found.files == Files(root=tmp_path / "x" / "pictures", paths=("a.png", "b.png"))
+    assert read_dataset(tmp_path / "x", "clean").is_clean.all()
+    assert fault(tmp_path / "x", "mime").endswith("its label sets are mine, clean. Did you mean 'mine'?")
+
+
+def test_a_table_alone_will_do(tmp_path):
+    found = read_dataset(folder(tmp_path / "x"), "given_label")
+    assert found.class_names == found.class_prompts == ("cat", "dog")
+    assert found.files == Files(root=tmp_path / "x", paths=("a.png", "b.png"))
+
+
+def test_a_name_that_is_not_utf_8_passes_through(tmp_path):
+    path = folder(tmp_path / "x")
+    (path / "labels.csv").write_bytes(TABLE.encode().replace(b"a.png", b"\xff.png"))
+    found = read_dataset(path, "given_label")
+    assert found.files is not None
+    assert found.files.paths[0] == "\udcff.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "said"),
+    [
+        (TABLE.replace("true_label", "truth"), None, "labels.csv has no column 'true_label'; it needs path,"),
+        ("", None, "has no column 'path'"),
+        (TABLE.replace("dog", "cat"), None, "has 1 classes; it needs at least two"),
+        (TABLE[: TABLE.index("b.png")] + ",,", None, "has 1 classes"),
+        (TABLE[: TABLE.index("b.png")], FACTS, "has 1 rows; finding wrong labels needs at least two"),
+        (TABLE.replace("dog", "cow"), FACTS, "given_label in row 2 of "),
+        (TABLE.replace("dog,", ","), FACTS, "given_label in row 2 of "),
+        (TABLE.replace("cat\nb", "cow\nb"), FACTS, "true_label in row 1 of "),
+        (TABLE.replace("dog,cat", "dog,"), FACTS, "Row 2 of "),
+        (TABLE.replace("dog", "do\x07g"), None, r"names a class 'do\x07g'"),
+        (TABLE, "{", "dataset.json is damaged (JSONDecodeError"),
+        (TABLE, {**FACTS, "classes": [{"name": "cat"}]}, "dataset.json is damaged (KeyError"),
+        (TABLE, {**FACTS, "classes": 3}, "dataset.json is damaged (TypeError"),
+        (TABLE, [1], "dataset.json is damaged (TypeError"),
+        (TABLE, {**FACTS, "labels": 3}, "has 3 where a text belongs"),
+        (TABLE, {**FACTS, "classes": FACTS["classes"][:1]}, "has 1 classes"),
+        (TABLE, {**FACTS, "classes": FACTS["classes"][:1] * 2}, "each named once"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_folder_is_a_sentence(tmp_path, text, facts, said):
+    assert said in fault(folder(tmp_path / "x", text, facts), "mine" if facts else "given_label")
+
+
+def test_a_folder_without_a_table_is_told_what_it_lacks(tmp_path):
+    assert "is no .npz file, and a folder without labels.csv" in fault(tmp_path)

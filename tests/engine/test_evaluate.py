@@ -104,6 +104,83 @@ def test_without_a_word_of_the_detector_the_noise_is_what_p_clean_leaves(colours
     assert [each["count"] for each in result["reliability"]] == [0, 0, 0, 0, 0, 0, 0, N, 0, 0]
 
 
+def test_the_posterior_and_the_suggestions_are_judged_too(colours, seen):
+    result = evaluate(dataset(), {"detector": "knn"})
+    # The stand-in takes every label for right and suggests the first class for all: a third of 60 is it.
+    assert (result["noisy"]["n_selected"], result["noisy"]["recall"]) == (0, 0)
+    assert result["noisy"]["precision"] is None
+    assert (result["top1"], result["top5"], result["suggested_accuracy"]) == (pytest.approx(1 / 3), 1, 1 / 3)
+    counts = result["memorisation"]
+    is_clean = GIVEN == TRUE
+    assert counts["clean_correct"] + counts["clean_wrong"] == is_clean.sum()
+    assert counts["noisy_correct"] == (~is_clean & (TRUE == 0)).sum()
+    assert counts["noisy_memorised"] == (~is_clean & (GIVEN == 0)).sum()
+    assert sum(counts.values()) == N
+    assert (result["curves"], result["best_and_last"], result["paper_compatible"]) == ({}, {}, None)
+
+
+def reporting(monkeypatch, notes, p_clean=None):
+    """A detector that tells of three epochs."""
+
+    def detect(config, manifest, inputs, backbone, runtime, report):
+        from engine.artifacts import Detection
+
+        for epoch, loss in enumerate((3.0, 2.0, 1.0), start=1):
+            report("epoch", of=3, epoch=epoch, loss=loss, figures={"accuracy": 0.9 - 0.1 * epoch})
+        probs = np.full((len(manifest), 3), 1 / 3)
+        return Detection(
+            p_clean=np.full(len(manifest), 0.75, dtype=np.float32) if p_clean is None else p_clean,
+            probs=probs,
+            embeddings=inputs.features,
+            suggested=probs.argmax(axis=1),
+            suggested_probability=probs.max(axis=1),
+            notes=notes,
+        )
+
+    monkeypatch.setattr("engine.detectors.load_detector", lambda name: detect)
+
+
+def test_a_training_leaves_its_curves_and_their_ends(colours, monkeypatch):
+    reporting(monkeypatch, {})
+    told = []
+    result = evaluate(dataset(), {"detector": "knn"}, watch=lambda event, **values: told.append(event))
+    assert told.count("epoch") == 3
+    assert result["curves"]["epoch"] == [1, 2, 3]
+    assert result["curves"]["loss"] == [3.0, 2.0, 1.0]
+    assert set(result["best_and_last"]) == {"figures.accuracy"}
+    ends = result["best_and_last"]["figures.accuracy"]
+    assert (ends["best_epoch"], ends["n_last"]) == (1, 1)
+    assert (ends["best_on_test"], ends["last"]) == (pytest.approx(0.8), pytest.approx(0.6))
+    assert json.loads(json.dumps(result))["curves"] == result["curves"]
+
+
+def test_the_history_in_the_notes_counts_before_the_events(colours, monkeypatch):
+    reporting(monkeypatch, {"history": [{"epoch": 1, "test_accuracy": 0.5}]})
+    result = evaluate(dataset(), {"detector": "knn"})
+    assert result["curves"] == {"epoch": [1], "test_accuracy": [0.5]}
+    assert result["best_and_last"]["test_accuracy"]["last"] == 0.5
+
+
+def test_the_selection_is_averaged_over_the_last_batches_where_the_paper_does(colours, monkeypatch):
+    from engine.draws import Draws
+
+    p_clean = np.random.default_rng(0).random(N).astype(np.float32)
+    reporting(monkeypatch, {}, p_clean)
+    asked = {"detector": "deft", "settings": {"epochs": 4, "warm_up": 0, "batch_size": 7}, "seed": 2}
+    found = evaluate(dataset(), asked)["paper_compatible"]
+    order = Draws([f"{row:02d}" for row in range(N)], 2).order(4)
+    is_clean, precisions, recalls = GIVEN == TRUE, [], []
+    for start in range(0, N, 7):
+        batch = order[start : start + 7]
+        both = ((p_clean > 0.5) & is_clean)[batch].sum()
+        precisions.append(both / (p_clean > 0.5)[batch].sum())
+        recalls.append(both / is_clean[batch].sum())
+    assert found["n_batches"] == 9
+    assert (found["n_without_selected"], found["n_without_clean"]) == (0, 0)
+    assert found["precision"] == pytest.approx(np.mean(precisions))
+    assert found["recall"] == pytest.approx(np.mean(recalls))
+
+
 def test_the_cache_serves_the_next_cell_and_other_data(colours, seen, tmp_path):
     def computed(data):
         told = []

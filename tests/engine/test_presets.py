@@ -1,8 +1,10 @@
 import pytest
 
 from engine.config import parse
-from engine.presets import COSTS, PRESETS, Speed, estimate, image_macs, read_speed
+from engine.costs import Speed, estimate, image_macs, read_speed
+from engine.presets import PRESETS
 from engine.settings import DETECTORS, DeftConfig, KnnConfig, TransitionConfig
+from engine.work import WORK
 
 VIT_B16 = {
     "images": 100,
@@ -34,7 +36,7 @@ def test_every_preset_is_a_detector_with_settings_that_it_takes():
 
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_every_detector_has_a_cost(detector: str):
-    assert set(COSTS) == set(DETECTORS)
+    assert set(WORK) == set(DETECTORS)
     settings = DETECTORS[detector]()
     assert estimate(detector, settings, 1000, 10, None) is None
     small = estimate(detector, settings, 1000, 10, LAPTOP)

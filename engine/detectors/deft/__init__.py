@@ -57,9 +57,9 @@ def detect(
     notes: reason (a sentence), tower, epochs, selected (share, last epoch), context_length, cut_names,
     temperature.
     """
-    _check_names(manifest)
+    check_names(manifest)
     names = _names(config, manifest, backbone)
-    _tell_of_names(manifest, names, inputs.classes, report)
+    tell_of_names(manifest, names, inputs.classes, report)
     draws = Draws(manifest.sample_ids, inputs.seed)
     tower = load_tower(config, inputs, backbone, draws, report)
     generator = torch.Generator().manual_seed(inputs.seed)
@@ -112,7 +112,8 @@ def _plan(config: DeftConfig) -> Plan:
     )
 
 
-def _check_names(manifest: Manifest) -> None:
+def check_names(manifest: Manifest) -> None:
+    """Raise EngineError where two classes are read alike (methods §14.3)."""
     seen: dict[str, str] = {}
     for name, prompt in zip(manifest.class_names, manifest.class_prompts, strict=True):
         words = " ".join(prompt.replace("_", " ").lower().split())
@@ -124,7 +125,7 @@ def _check_names(manifest: Manifest) -> None:
         seen[words] = name
 
 
-def _tell_of_names(manifest: Manifest, names: Names, text_KD: np.ndarray, report: Report) -> None:
+def tell_of_names(manifest: Manifest, names: Names, text_KD: np.ndarray, report: Report) -> None:
     """Say which names are cut, and which two mean nearly the same to the model (methods §14.3)."""
     if names.truncated:
         listed = ", ".join(repr(manifest.class_names[k]) for k in names.truncated[:3])
