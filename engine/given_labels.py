@@ -18,7 +18,7 @@ from engine.artifacts import Detection
 from engine.augment import draw_shifts
 from engine.checkpoint import Checkpoint, fingerprint
 from engine.detectors import Inputs, softmax
-from engine.detectors.deft import check_names, tell_of_names
+from engine.detectors.deft import tell_of_names
 from engine.detectors.deft.terms import Labels, read_labels
 from engine.draws import Draws
 from engine.heads import agreement, detection
@@ -82,7 +82,6 @@ def fit(
     detector: its name in `DETECTORS`. what: is trained, for the reason. notes: reason (a sentence), epochs,
     context_length, cut_names, noise_rate (1 − mean w of the undecided), gmm_ok, temperature.
     """
-    check_names(manifest)
     tell_of_names(manifest, clip.names, inputs.classes, report)
     draws = Draws(manifest.sample_ids, inputs.seed)
     labels = read_labels(manifest, clip.backbone.runtime.device)

@@ -84,11 +84,11 @@ def train(
     """Train `parameters` in place and return the history, one `Progress` an epoch.
 
     Goes on after the last epoch that `checkpoint` holds; None: nothing is kept. memory: tensors that the
-    loss changes in place, kept with the parameters: only the rows of its samples, and from where they stood when
-    the epoch began, since a batch may be worked twice. figures_of: what the curves show of the state after an
-    epoch. A batch that does not fit into the memory is worked in halves from then on, with the same result up
-    to rounding, and that is said; so is that of several processes, which work each batch together. Raises
-    EngineError for a loss that is no number, before the parameters are touched by it.
+    loss changes in place, kept with the parameters: only the rows of its samples, and from where they stood
+    when the epoch began, since a batch may be worked twice. figures_of: what the curves show of the state
+    after an epoch. A batch that does not fit into the memory is worked in halves from then on, with the same
+    result up to rounding, and that is said; so several processes work each batch together. Raises EngineError
+    for a loss that is no number, before the parameters are touched by it.
     """
     optimiser = _optimiser(parameters, plan)
     memory = memory or {}

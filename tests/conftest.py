@@ -13,6 +13,7 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "DO_NOT_TRACK": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
     # Servers of the tests note what they opened: in no list of the person's own.
     "XDG_DATA_HOME": tempfile.mkdtemp(prefix="labelsieve-tests-"),
 }

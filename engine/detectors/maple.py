@@ -6,8 +6,8 @@ See `engine.clip.coupled` for the places. The vision-language row of AVL-Prompte
 without its semi-supervised training. Two vectors in each of nine layers, SGD 0.0035, cosine, batches of 4,
 five epochs, the towers frozen, as published. With two vectors only "a photo" learns, "of a" stays words.
 
-Choices: no first epoch at a rate of 1e-5; our weak augmentation in place of random crops of any size; one
-draw of the classes' text features a step, whatever the batch. With `train_encoders` both towers learn, too.
+Choices: gradients up to 1 in place of a first epoch at a rate of 1e-5; our weak augmentation in place of
+random crops of any size. With `train_encoders` both towers learn, too.
 """
 
 import torch
@@ -15,6 +15,7 @@ import torch
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone
 from engine.detectors import Inputs
+from engine.detectors.deft import check_names
 from engine.draws import Draws
 from engine.given_labels import Live, fit
 from engine.manifest import Manifest
@@ -33,6 +34,7 @@ def detect(
     report: Report,
 ) -> Detection:
     """Train the prompts and judge the labels by the final losses; notes as of `engine.given_labels.fit`."""
+    check_names(manifest)
     clip = learn_coupled(
         backbone,
         manifest.class_prompts,

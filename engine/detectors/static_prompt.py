@@ -13,6 +13,7 @@ before wrong labels are learned; every weight but the logit scale.
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone
 from engine.detectors import Inputs
+from engine.detectors.deft import check_names
 from engine.draws import Draws
 from engine.given_labels import Live, fit
 from engine.manifest import Manifest
@@ -31,6 +32,7 @@ def detect(
     report: Report,
 ) -> Detection:
     """Train both towers and judge the labels by the final losses; notes as of `engine.given_labels.fit`."""
+    check_names(manifest)
     clip = keep_words(
         backbone,
         manifest.class_prompts,

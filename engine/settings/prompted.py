@@ -106,7 +106,7 @@ class SupervisedSettings(Settings):
     learning_rate: float = _learning_rate(0.002)
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of the optimiser, SGD")
     weight_decay: float = Field(default=5e-4, ge=0, le=1, description="of the optimiser, SGD")
-    longest_step: float = _longest_step(0.0)
+    longest_step: float = _longest_step(1.0)
     post_gmm: bool = Field(
         default=True,
         description="afterwards ask which losses are low; otherwise how likely the given label is, which "
@@ -157,6 +157,5 @@ class StaticPromptConfig(SupervisedSettings):
     Methods §1 and §9; the row that AVL-Prompter's ablation calls zero-shot CLIP, which is trained.
     """
 
-    longest_step: float = _longest_step(1.0)
     words: str = _words("before each class name")
     freeze_embeddings: bool = _freeze_embeddings()

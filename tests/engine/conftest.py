@@ -38,6 +38,12 @@ def small_clip() -> Path:
     return SMALL_CLIP
 
 
+@pytest.fixture(autouse=True)
+def _one_thread_per_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Tests run beside each other; where each computes on all cores they wait for one another.
+    monkeypatch.setattr("engine.runtime.cores", lambda: 1)
+
+
 class ColourTowers(nn.Module):
     """Sees the mean colour of an image, and reads the colour's number from the token."""
 
@@ -109,9 +115,9 @@ TRAINED = {
     "loss_gmm": {"batch_size": 8, "epochs": 4, "learning_rate": 0.01},
     "small_loss": {"batch_size": 8, "epochs": 4, "prompt_length": 3},
     "avl_prompter": {"batch_size": 32, "epochs": 1},
-    "maple": {"batch_size": 16, "epochs": 2, "learning_rate": 0.01},
-    "coop": {"batch_size": 16, "epochs": 5, "views": 0},
-    "static_prompt": {"batch_size": 16, "epochs": 1},
+    "maple": {"epochs": 2, "learning_rate": 0.001},
+    "coop": {"batch_size": 16, "epochs": 8, "views": 0},
+    "static_prompt": {"batch_size": 8, "epochs": 1},
 }
 """The detectors that need real towers, with settings that take a second."""
 DRAWN = ("fox", "apple", "sailboat")

@@ -19,11 +19,13 @@ import psutil
 import pytest
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+from torch._C._distributed_c10d import TCPStore
 
 from engine import collective, distributed
 from engine.artifacts import CHECKPOINT_WORDS, read_events, read_json, read_scores, read_status
 from engine.checkpoint import Checkpoint
 from engine.clip.backbone import Backbone
+from engine.config import read_config, write_config
 from engine.detectors import Inputs
 from engine.detectors.deft import detect
 from engine.draws import Draws
@@ -34,7 +36,7 @@ from engine.progress import silent
 from engine.rows import Rows
 from engine.runtime import Runtime, cores, pick_runtime
 from engine.scoring import encode_all, store_features
-from engine.settings import DeftConfig
+from engine.settings import DETECTORS, DeftConfig
 from engine.training import Plan, Terms, split, train
 from tests.engine.conftest import REPOSITORY, draw, make_manifest
 from tests.engine.test_resume import EPOCHS, prepare
@@ -47,7 +49,7 @@ TORCHRUN = Path(sys.executable).with_name("torchrun")
 
 
 def member(team: distributed.Team, port: int, work: Callable[..., Any], tell: Any, *arguments: Any) -> None:
-    """Do `work` as one of a team, and tell what came of it: a value, or the words of an error."""
+    """Do `work` as torchrun would start it, and tell what came of it: a value, or the words of an error."""
     os.environ |= {
         "RANK": str(team.rank),
         "WORLD_SIZE": str(team.size),
@@ -61,11 +63,14 @@ def member(team: distributed.Team, port: int, work: Callable[..., Any], tell: An
     }
     torch.set_num_threads(1)
     try:
-        with distributed.joined():
-            found = work(*arguments)
-        tell.put((team.rank, found))
+        tell.put((team.rank, work(*arguments)))
     except BaseException as error:
         tell.put((team.rank, error.__class__.__name__, str(error), getattr(error, "__notes__", [])))
+
+
+def joined(work: Callable[..., Any], *arguments: Any) -> Any:
+    with distributed.joined():
+        return work(*arguments)
 
 
 def in_processes(size: int, work: Callable[..., Any], *arguments: Any, seconds: float = 240) -> list[Any]:
@@ -73,7 +78,7 @@ def in_processes(size: int, work: Callable[..., Any], *arguments: Any, seconds: 
     # Imports once what all of them need, and has run nothing that a fork would break.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    store = torch.distributed.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     tell, found = context.Queue(), [None] * size
     processes = []
     for rank in range(size):
@@ -316,7 +321,7 @@ def alone(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def both(folder: Path) -> list[dict[str, Any]]:
     """What each of two processes finds that work together."""
-    found = in_processes(2, suite, folder)
+    found = in_processes(2, joined, suite, folder)
     assert all(isinstance(each, dict) for each in found), found
     return found
 
@@ -403,7 +408,7 @@ def partly(folder: Path) -> str:
 
 
 def test_what_they_tell_each_other(folder: Path) -> None:
-    one, two = in_processes(2, words, folder)
+    one, two = in_processes(2, joined, words, folder)
     assert one["exchanged"]
     assert two["exchanged"]
     assert (one["share"], two["share"]) == ([0, 2, 4], [1, 3])
@@ -493,7 +498,7 @@ def failing(how: str) -> None:
 def test_where_one_fails_the_first_one_knows_why(
     how: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = in_processes(2, failing, how, seconds=60)
+    first, second = in_processes(2, joined, failing, how, seconds=60)
     assert first[:2] == ["RuntimeError" if how == "bug" else "EngineError", sentence]
     if how == "gone":
         assert second is None
@@ -557,6 +562,27 @@ def test_torchrun_does_the_run_of_one_process(single: Path, tmp_path: Path) -> N
     assert [each["epoch"] for each in events if each["event"] == "epoch"] == list(range(1, EPOCHS + 1))
     assert not (run_dir / "lock").exists()
     assert not list(run_dir.glob("*.part"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_every_detector_finds_nearly_the_same_in_two_processes(detector: str, tmp_path: Path) -> None:
+    """Nearly: a quota, a partner to be mixed with, a balance of classes belong to the part of a batch."""
+    fields = DETECTORS[detector].model_fields
+    settings = {
+        name: value for name, value in {"epochs": 1, "views": 1, "batch_size": 32}.items() if name in fields
+    }
+    for name in ("one", "two"):
+        run_dir = prepare(tmp_path / name, tmp_path / f"cache of {name}")
+        config = read_config(run_dir / "config.toml")
+        changes = {"detector": detector, "settings": settings}
+        write_config(run_dir / "config.toml", config.model_copy(update=changes))
+    run(tmp_path / "one")
+    first, second = in_processes(2, run, tmp_path / "two")
+    assert first["processes"] == 2
+    assert second == {}
+    one, two = (read_scores(tmp_path / name).p_clean for name in ("one", "two"))
+    np.testing.assert_allclose(two, one, rtol=0, atol=0.05)
 
 
 @pytest.mark.slow
