@@ -115,7 +115,7 @@ TRAINED = {
     "loss_gmm": {"batch_size": 8, "epochs": 4, "learning_rate": 0.01},
     "small_loss": {"batch_size": 8, "epochs": 4, "prompt_length": 3},
     "avl_prompter": {"batch_size": 32, "epochs": 1},
-    "maple": {"epochs": 2, "learning_rate": 0.001},
+    "maple": {"batch_size": 8, "epochs": 1, "depth": 1},
     "coop": {"batch_size": 16, "epochs": 8, "views": 0},
     "static_prompt": {"batch_size": 8, "epochs": 1},
 }

@@ -419,7 +419,7 @@ def test_with_every_label_settled_it_is_supervised_training(
         return made[-1]
 
     monkeypatch.setattr(f"engine.detectors.{name}.load_classifier", watched)
-    settings = {"adapter": "blocks", "epochs": 3, "batch_size": 5, "learning_rate": 0.01}
+    settings: dict[str, Any] = {"adapter": "blocks", "epochs": 3, "batch_size": 5, "learning_rate": 0.01}
     settings |= {"noise_rate": 0.2} if name == "small_loss" else {}
     found = detect(name, manifest, true, **settings)
     np.testing.assert_array_equal(found.p_clean, (manifest.given == true).astype(np.float32))

@@ -19,7 +19,7 @@ def test_the_posterior_is_that_of_scikit_learn(seed: int) -> None:
     values = np.minimum(losses, np.sort(losses)[-2])  # the largest of 300 has no say
     values = (values - values.min()) / (values.max() - values.min())
     model = GaussianMixture(2, max_iter=10, tol=1e-2, reg_covar=5e-4, random_state=0).fit(values[:, None])
-    expected = model.predict_proba(values[:, None])[:, np.argmin(model.means_)]
+    expected = model.predict_proba(values[:, None])[:, np.argmin(np.asarray(model.means_))]
     np.testing.assert_allclose(found.values, expected, atol=1e-3)
     assert found.is_ok.all()
     assert found.values.dtype == np.float32
@@ -105,7 +105,7 @@ def test_each_class_has_its_own_mixture_in_one_range() -> None:
     values = scaled(losses, np.ones(240, dtype=bool))
     assert values is not None
     own = GaussianMixture(2, max_iter=10, tol=1e-2, reg_covar=5e-4, random_state=0).fit(values[:120, None])
-    expected = own.predict_proba(values[:120, None])[:, np.argmin(own.means_)]
+    expected = own.predict_proba(values[:120, None])[:, np.argmin(np.asarray(own.means_))]
     plain = clean_posterior_by_class(losses, label, 3, monotone=False)
     np.testing.assert_allclose(plain.values[:120], expected, atol=1e-3)
 

@@ -98,13 +98,13 @@ def test_the_draw_of_the_balance_changes_from_epoch_to_epoch() -> None:
     given = np.repeat([0, 1], [50, 10])
     manifest, is_settled = make_manifest(given), np.zeros(60, dtype=bool)
     draws = Draws(manifest.sample_ids, 0)
-    rows = [
+    first, second = (
         choose(
             judgement(np.ones(60), is_settled), manifest, is_settled, draws.uniform("balance", epoch), 0.0
         ).rows
         for epoch in (1, 2)
-    ]
-    assert not np.array_equal(*rows)
+    )
+    assert not np.array_equal(first, second)
 
 
 def test_wrong_labels_are_found_and_the_answer_is_the_posterior_within_the_class() -> None:
