@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -184,6 +185,16 @@ def wait_for_card(page: Any) -> None:
     """Wait until the card can take keys."""
     page.wait_for_function("window.__labelsieve_ready === true")
     page.wait_for_selector("[data-state=ready]", timeout=60_000)
+
+
+def choose_option(page: Any, title: str) -> None:
+    """Choose what the runs tab offers under a title, also where it is folded away."""
+    exactly = page.locator(".ls-option-title", has_text=re.compile(f"^{re.escape(title)}$"))
+    card = page.locator(".ls-option").filter(has=exactly)
+    card.first.wait_for(state="attached")
+    if not card.is_visible():
+        page.locator(".ls-more > summary").click()
+    card.get_by_role("radio").check()
 
 
 def position(page: Any) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import reviewer.__main__ as reviewer_main
+from engine.settings import DETECTORS
 from tests.driver import ROOT, reviewer, served, write_digits
 
 
@@ -228,7 +229,7 @@ def test_it_listens_to_this_machine_only(workspace: Path, host: str) -> None:
 
 def test_an_unknown_detector_is_named_with_those_that_are(workspace: Path) -> None:
     sentence = refused("triage", workspace, "--detector", "konn")
-    assert sentence == "There is no detector 'konn'; known are transition, deft, knn, label_match."
+    assert sentence == f"There is no detector 'konn'; known are {', '.join(DETECTORS)}."
     assert list((workspace / "runs").iterdir()) == []
 
 

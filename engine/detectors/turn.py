@@ -108,8 +108,8 @@ def detect(
     pooled_NW, logits_NK = classifier.look(report)
     found, last = tuning.judge(logits_NK), history[-1].figures
     notes = {
-        "reason": f"a linear probe, then {config.epochs} epochs of tuning on {last['chosen']:.0f} labels "
-        f"that fit their class; labels judged by {found.told('a mixture of the losses of each class')}",
+        "reason": f"a linear probe, then the image tower tuned on {last['chosen']:.0f} labels that fit their "
+        f"class; labels judged by {found.told('a mixture of the losses of each class')}",
         "epochs": config.epochs,
         "chosen": int(last["chosen"]),
         "purity": last["purity"],

@@ -1,7 +1,6 @@
 """The runs tab in a real browser: choose, watch, stop, go on, re-rank, learn from decisions."""
 
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from engine.artifacts import append_event, process_stamp, read_scores, write_jso
 from engine.manifest import Pin, read_manifest
 from reviewer.jobs import run_directories
 from reviewer.workspace import open_workspace
-from tests.driver import Server, browser_page, position, served, wait_for_card
+from tests.driver import Server, browser_page, choose_option, position, served, wait_for_card
 
 SOON = 20_000  # ms for what the page does
 TRAINED = 120_000  # ms for a short training, its start included
@@ -41,11 +40,7 @@ def open_runs(page: Any) -> None:
 
 def choose(page: Any, option: str, **settings: Any) -> None:
     """Choose an option by its title and type its settings, by label."""
-    title = page.locator(".ls-option-title", has_text=re.compile(f"^{re.escape(option)}$"))
-    card = page.locator(".ls-option").filter(has=title)
-    if not card.is_visible():
-        page.locator(".ls-more > summary").click()
-    card.get_by_role("radio").check()
+    choose_option(page, option)
     if settings:
         details = page.locator(".ls-settings")
         if details.get_attribute("open") is None:
@@ -148,6 +143,7 @@ def _labels(run_dir: Path) -> list[str]:
     return [line.split(",")[2] for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_training_is_stopped_and_goes_on_from_its_checkpoint(server: Server) -> None:
     n_runs = len(run_directories(open_workspace(server.workspace)))

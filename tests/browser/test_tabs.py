@@ -14,7 +14,7 @@ from PIL import Image
 from engine.artifacts import read_status
 from reviewer.jobs import run_directories
 from reviewer.workspace import open_workspace
-from tests.driver import Server, browser_page, position, reviewer, served, wait_for_card
+from tests.driver import Server, browser_page, choose_option, position, reviewer, served, wait_for_card
 
 NETWORK_SPY = """
 import json, os, socket
@@ -41,7 +41,7 @@ def open_tab(page: Any, name: str) -> None:
 
 
 def start_run(page: Any, detector: str) -> None:
-    page.get_by_label(detector).check()
+    choose_option(page, detector)
     page.locator("#start-run").click()
 
 

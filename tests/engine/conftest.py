@@ -111,15 +111,18 @@ def draw(sample_id: str, label: int, size: int = 4) -> np.ndarray:
 TRAINED = {
     "deft": {"views": 1, "batch_size": 16, "epochs": 5},
     "crossfit": {"epochs": 1, "views": 1, "batch_size": 32},
-    "turn": {"batch_size": 16, "learning_rate": 1e-4},
-    "loss_gmm": {"batch_size": 8, "epochs": 4, "learning_rate": 0.01},
-    "small_loss": {"batch_size": 8, "epochs": 4, "prompt_length": 3},
     "avl_prompter": {"batch_size": 32, "epochs": 1},
     "maple": {"batch_size": 8, "epochs": 1, "depth": 1},
     "coop": {"batch_size": 16, "epochs": 8, "views": 0},
     "static_prompt": {"batch_size": 8, "epochs": 1},
 }
 """The detectors that need real towers, with settings that take a second."""
+TINY = {
+    "turn": {"batch_size": 16, "epochs": 2, "learning_rate": 1e-3},
+    "loss_gmm": {"batch_size": 8, "epochs": 4, "learning_rate": 0.02},
+    "small_loss": {"batch_size": 8, "epochs": 8, "learning_rate": 0.02, "prompt_length": 3},
+}
+"""The detectors that learn a head on a tower, for which random values and colours will do; likewise."""
 DRAWN = ("fox", "apple", "sailboat")
 
 
@@ -147,7 +150,7 @@ def run_detector(
     """Run a detector as the job does: active samples in order, pixels, features, classes.
 
     One that trains sees pictures of the demo in place of colours, and the bundled CLIP in place of the
-    stand-in.
+    stand-in; one that learns a head sees larger colours, and a CLIP of random values.
     """
 
     def run(
@@ -159,6 +162,11 @@ def run_detector(
             pictures = request.getfixturevalue("drawn_pictures")
             pixels = np.stack([pictures[true_label[each]][int(each[1:]) // 3] for each in active.sample_ids])
             active = replace(active, class_prompts=DRAWN[: active.n_classes])
+        elif name in TINY:
+            from tests.engine.tiny_clip import SIDE, tiny_clip
+
+            clip = tiny_clip()
+            pixels = np.stack([draw(each, true_label[each], SIDE) for each in active.sample_ids])
         else:
             pixels = np.stack([draw(each, true_label[each]) for each in active.sample_ids])
         run_dir = Path(tempfile.mkdtemp(dir=tmp_path))
@@ -171,7 +179,7 @@ def run_detector(
             cache=run_dir / "cache",
             batch_size=64,
         )
-        config = DETECTORS[name](**(TRAINED.get(name, {}) | settings))
+        config = DETECTORS[name](**((TRAINED | TINY).get(name, {}) | settings))
         return active, load_detector(name)(config, active, inputs, clip, cpu, silent)
 
     return run

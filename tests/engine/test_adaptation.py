@@ -39,7 +39,7 @@ from tests.engine.conftest import REPOSITORY, draw, make_manifest, write_run
 @pytest.fixture(autouse=True)
 def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Steps on a few small pictures are faster on one core, many times so where the others are busy."""
-    monkeypatch.setattr("engine.supervised.every_core", nullcontext)
+    monkeypatch.setattr("engine.classifier.supervised.every_core", nullcontext)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

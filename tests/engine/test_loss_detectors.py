@@ -383,7 +383,8 @@ def test_small_loss_takes_a_noise_rate_or_estimates_it() -> None:
     assert "20%" in given.notes["reason"]
     assert (given.p_clean < 0.5).sum() == pytest.approx(0.2 * 60, abs=1)
     assert auroc(given.p_clean, manifest.given != true) > 0.9
-    estimated = detect("small_loss", manifest, true, **FAST["small_loss"] | {"noise_rate": 0, "epochs": 1})
+    settings: dict[str, Any] = FAST["small_loss"] | {"noise_rate": 0, "epochs": 1}
+    estimated = detect("small_loss", manifest, true, **settings)
     assert estimated.notes["noise_rate_is"] == "estimated"
     assert 0 < estimated.notes["noise_rate"] < 1
 

@@ -164,7 +164,7 @@ def test_the_table_is_written_whole_or_not_at_all(
         raise KeyboardInterrupt
 
     before = table.read_bytes()
-    monkeypatch.setattr("engine.predict.write_predictions", fail)
+    monkeypatch.setattr("engine.classifier.predict.write_predictions", fail)
     with pytest.raises(KeyboardInterrupt):
         label_images(folder, [images], table, device="cpu")
     assert table.read_bytes() == before
