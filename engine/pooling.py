@@ -6,44 +6,126 @@ mean of their logarithms.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from engine.manifest import Manifest
-from engine.transition import TEMPERATURES, Transition, fit_temperature, fit_transition, temper
+from engine.probe import fold_of
+from engine.transition import FLOOR, Transition, fit_temperature, fit_transition, temper
 
 TINY = 1e-9
-FINE = tuple(np.geomspace(0.5, 8.0, 25).tolist())
-"""An eighth apart: between two of the short grid F1 and calibration still differ."""
+ALPHAS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+SHARPEST, MOST_OPEN = 0.5, 8.0  # temperatures
+TOLERANCE = 0.03  # of a temperature, as a share of it
+FOLDS = 4
+ENOUGH = 1e-4  # change of the confusion at which a search has seen it settle
+MOST_ROWS = 10_000  # a temperature and a shrinkage are found on so many samples
 OPENNESS = np.geomspace(0.05, 20.0, 61)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """P, (N, K) float32, rows sum to 1, after the temperature that was found for it. evidence: mean log
-    probability of the given labels under P and the EM, nats."""
+    probability of the given labels under P and the EM, nats. alpha: shrinkage of the class confusion."""
 
     probs: np.ndarray
     temperature: float
     evidence: float
+    alpha: float
 
 
 class Weigher:
     """The EM on the labels of a manifest, with what people settled known to it."""
 
-    def __init__(self, manifest: Manifest, alpha: float, temperatures: Sequence[float] = TEMPERATURES):
+    def __init__(self, manifest: Manifest):
+        self._manifest, self._given = manifest, manifest.given
         rows, targets = manifest.known()
-        self._given, self._temperatures = manifest.given, temperatures
-        self._options = {"alpha": alpha, "known_rows": rows, "known_targets": targets}
+        self._known: dict[str, Any] = {"known_rows": rows, "known_targets": targets}
 
-    def tempered(self, probs: np.ndarray) -> Answer:
+    def tempered(self, probs: np.ndarray, alpha: float) -> Answer:
         """Return P at the temperature with the highest evidence; not for a model that has seen the labels."""
-        temperature, evidence = fit_temperature(probs, self._given, self._temperatures, **self._options)
-        return Answer(probs=temper(probs, temperature), temperature=temperature, evidence=evidence)
+        temperature, evidence = fit_temperature(probs, self._given, alpha=alpha, **self._known)
+        return Answer(
+            probs=temper(probs, temperature), temperature=temperature, evidence=evidence, alpha=alpha
+        )
 
-    def fit(self, probs: np.ndarray) -> Transition:
+    def suited(self, probs: np.ndarray) -> Answer:
+        """Return P at the temperature, and with the shrinkage, at which other labels than those that the EM
+        was fitted to are likeliest; not for a model that has seen the labels.
+
+        Labels that are confused at random want a confusion near the symmetric one, labels that are confused
+        in pairs one with zeros; which it is shows in labels that were held out. One is searched for given
+        the other: temperature, shrinkage, temperature. evidence: of the held-out labels.
+        """
+        held_out = HeldOut(probs, self._manifest)
+        temperature = held_out.best_temperature(ALPHAS[len(ALPHAS) // 2])
+        alpha = max(ALPHAS, key=lambda each: held_out.evidence(temperature, each))
+        temperature = held_out.best_temperature(alpha)
+        return Answer(
+            probs=temper(probs, temperature),
+            temperature=temperature,
+            evidence=held_out.evidence(temperature, alpha),
+            alpha=alpha,
+        )
+
+    def fit(self, answer: Answer) -> Transition:
         """Return what the EM makes of P and the given labels."""
-        return fit_transition(probs, self._given, **self._options)  # type: ignore[arg-type]
+        return fit_transition(answer.probs, self._given, alpha=answer.alpha, **self._known)
+
+
+class HeldOut:
+    """How likely labels are under P and an EM that was fitted to others, on some of many samples.
+
+    Each fit begins where the last one of its fold ended: between two of a search little changes.
+    """
+
+    def __init__(self, probs: np.ndarray, manifest: Manifest):
+        fold = fold_of(manifest.sample_ids, FOLDS * max(1, len(manifest) // MOST_ROWS), 0)
+        self.rows = np.flatnonzero(fold < FOLDS)
+        self._probs, self._given, self._fold = probs[self.rows], manifest.given[self.rows], fold[self.rows]
+        known_rows, targets = manifest.known()
+        is_here = np.isin(known_rows, self.rows)
+        self._known_rows = np.searchsorted(self.rows, known_rows[is_here])
+        self._known_targets = targets[is_here]
+        self._is_asked = np.ones(len(self.rows), dtype=bool)
+        self._is_asked[self._known_rows] = False
+        self._confusions: dict[int, np.ndarray] = {}
+
+    def evidence(self, temperature: float, alpha: float) -> float:
+        """Return the mean of log Σ_k P_ik T_{k,y_i}, T from the samples of all folds but that of i, nats.
+
+        Samples that people settled are not asked about; 0 where there are no others.
+        """
+        probs, total = temper(self._probs, temperature), 0.0
+        for number in np.unique(self._fold):
+            out = self._fold == number
+            confusion = fit_transition(
+                probs,
+                self._given,
+                alpha=alpha,
+                known_rows=self._known_rows,
+                known_targets=self._known_targets,
+                dropped=out,
+                start=self._confusions.get(number),
+                tolerance=ENOUGH,
+            ).matrix
+            self._confusions[number] = confusion
+            asked = out & self._is_asked
+            likelihood = np.clip(probs[asked], FLOOR, None) * confusion.T[self._given[asked]]
+            total += float(np.log(likelihood.sum(axis=1)).sum())
+        return total / max(int(self._is_asked.sum()), 1)
+
+    def best_temperature(self, alpha: float) -> float:
+        """Return the temperature with the highest evidence."""
+        found = minimize_scalar(
+            lambda at: -self.evidence(float(np.exp(at)), alpha),
+            bounds=(np.log(SHARPEST), np.log(MOST_OPEN)),
+            method="bounded",
+            options={"xatol": TOLERANCE},
+        )
+        return float(np.exp(found.x))  # type: ignore[attr-defined]
 
 
 def pool(answers: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -64,7 +146,7 @@ def as_sure_as(probs: np.ndarray, entropy: float) -> Answer:
     """
     means = [float(entropies(temper(probs, float(t))).mean()) for t in OPENNESS]
     best = float(OPENNESS[int(np.argmin(np.abs(np.asarray(means) - entropy)))])
-    return Answer(probs=temper(probs, best), temperature=best, evidence=float("nan"))
+    return Answer(probs=temper(probs, best), temperature=best, evidence=float("nan"), alpha=0.0)
 
 
 def entropies(probs: np.ndarray) -> np.ndarray:

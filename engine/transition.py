@@ -55,12 +55,15 @@ def fit_transition(
     known_rows: np.ndarray | None = None,
     known_targets: np.ndarray | None = None,
     dropped: np.ndarray | None = None,
+    start: np.ndarray | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Transition:
     """Run the EM and return its fixed point (at most 60 iterations, from a diagonal of 0.9).
 
     probs: (N, K), rows sum to 1. given: (N,) int in [0, K). known_rows (M,) and known_targets (M, K)
     are the samples that people settled. dropped: (N,) bool, samples that do not count (out of scope,
-    bad image); they still receive a posterior, from the others' T.
+    bad image); they still receive a posterior, from the others' T. start: another T to begin from, (K, K).
+    tolerance: no entry of T that changes by more means that it was found.
     """
     n, k = probs.shape
     weight = np.ones(n, dtype=bool) if dropped is None else ~dropped
@@ -75,8 +78,7 @@ def fit_transition(
         place[order] = np.arange(n)
         pinned = place[known_rows]
 
-    matrix = np.full((k, k), 0.1 / max(k - 1, 1))
-    np.fill_diagonal(matrix, 0.9)
+    matrix = _first(k) if start is None else start
     posterior, counts = likelihood, np.zeros((k, k))
     for _ in range(ITERATIONS):
         posterior, _ = _expect(likelihood, sorted_given, matrix)
@@ -87,7 +89,7 @@ def fit_transition(
             counted = posterior if dropped is None else posterior * sorted_weight
             counts[:, present] = np.add.reduceat(counted, starts, axis=0, dtype=np.float64).T
         previous, matrix = matrix, _maximise(counts, alpha)
-        if np.abs(matrix - previous).max() < TOLERANCE:
+        if np.abs(matrix - previous).max() < tolerance:
             break
     final, evidences = _expect(likelihood, sorted_given, matrix)
     if len(pinned):
@@ -98,6 +100,12 @@ def fit_transition(
     free[pinned] = False
     evidence = float(evidences[free].mean()) if free.any() else 0.0
     return Transition(posterior=result, matrix=matrix, counts=counts, evidence=evidence)
+
+
+def _first(k: int) -> np.ndarray:
+    matrix = np.full((k, k), 0.1 / max(k - 1, 1))
+    np.fill_diagonal(matrix, 0.9)
+    return matrix
 
 
 def _expect(likelihood: np.ndarray, given: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,7 @@ from engine.detectors import Inputs, softmax
 from engine.draws import Draws
 from engine.losses import cross_entropy
 from engine.manifest import Manifest, Pin
-from engine.pooling import FINE, Weigher, pool
+from engine.pooling import Weigher, pool
 from engine.probe import fold_of, out_of_fold
 from engine.progress import Report
 from engine.runtime import Runtime, every_core
@@ -53,7 +53,7 @@ def detect(
     notes: reason (a sentence), posterior ("zero_shot" or "probe", what stands for CLIP), weight, alpha,
     temperature, evidence (nats, of the prior and of each answer), noise_rate, epochs.
     """
-    em = Weigher(manifest, config.alpha, FINE)
+    em = Weigher(manifest)
     draws = Draws(manifest.sample_ids, inputs.seed)
     fold = fold_of(manifest.sample_ids, config.folds, inputs.seed)
     # Epochs count from 1, so no epoch of a training draws the same numbers.
@@ -61,20 +61,18 @@ def detect(
     views = _looks(inputs, backbone, shifts, report)
     named_NK = _mean([softmax(backbone.logit_scale * (view @ inputs.classes.T)) for view in views])
     probe_NK = _probe(manifest, np.mean(views, axis=0), fold, runtime, manifest.current())
-    named, probed = em.tempered(named_NK), em.tempered(probe_NK)
+    named, probed = em.suited(named_NK), em.suited(probe_NK)
     prior = prior_evidence(manifest.given, manifest.n_classes)
     trusted, reason = trust_zero_shot(named.evidence, probed.evidence, prior)
     untrained = named if trusted else probed
-    target_NK = em.fit(untrained.probs).posterior
+    target_NK = em.fit(untrained).posterior
     if config.tower == "frozen":
-        learned = em.tempered(
-            _probe(manifest, np.mean(views, axis=0), fold, runtime, target_NK.argmax(axis=1))
-        )
+        learned = em.suited(_probe(manifest, np.mean(views, axis=0), fold, runtime, target_NK.argmax(axis=1)))
     else:
         copies = _tune(config, manifest, inputs, backbone, fold, target_NK, draws, report)
-        learned = em.tempered(_ask(copies, fold, inputs, backbone, shifts, report))
-    final = em.tempered(pool((untrained.probs, learned.probs), (1 - config.weight, config.weight)))
-    fit = em.fit(final.probs)
+        learned = em.suited(_ask(copies, fold, inputs, backbone, shifts, report))
+    final = em.suited(pool((untrained.probs, learned.probs), (1 - config.weight, config.weight)))
+    fit = em.fit(final)
     asked = "copies of the tower" if config.tower == "adapted" else "a linear probe"
     return Detection(
         p_clean=fit.p_clean(manifest.given),
@@ -86,7 +84,7 @@ def detect(
             "reason": f"{reason}; {asked} answer about the fold that they have not seen",
             "posterior": "zero_shot" if trusted else "probe",
             "weight": config.weight,
-            "alpha": config.alpha,
+            "alpha": final.alpha,
             "temperature": final.temperature,
             "evidence": {
                 "prior": prior,

@@ -20,7 +20,7 @@ from engine.config import read_config
 from engine.detectors import Inputs, load_detector
 from engine.errors import EngineError
 from engine.manifest import Manifest
-from engine.pooling import FINE, Weigher, as_sure_as, entropies, pool
+from engine.pooling import Weigher, as_sure_as, entropies, pool
 from engine.progress import Report
 from engine.runtime import Runtime
 from engine.settings import EnsembleConfig, TransitionConfig
@@ -53,21 +53,19 @@ def detect(
     notes: reason (a sentence), runs (their names), weights, temperature, noise_rate. Raises EngineError for
     a run that is not there, has not finished or knows other classes.
     """
-    em = Weigher(manifest, config.alpha, FINE)
+    em = Weigher(manifest)
     members = list(read_members(config.runs, manifest, inputs.run_dir))
-    own = load_detector("transition")(
-        TransitionConfig(alpha=config.alpha), manifest, inputs, backbone, runtime, report
-    )
+    own = load_detector("transition")(TransitionConfig(), manifest, inputs, backbone, runtime, report)
     # The run of `transition` says the same; its place is taken by what CLIP says now, with today's pins.
     members = [each for each in members if each.detector != "transition"]
     open_minded = [own.probs]
-    open_minded += [em.tempered(each.probs).probs for each in members if each.detector in NEVER_TOLD]
+    open_minded += [em.suited(each.probs).probs for each in members if each.detector in NEVER_TOLD]
     others = [each for each in members if each.detector not in NEVER_TOLD]
     entropy = float(entropies(pool(open_minded, [1.0] * len(open_minded))).mean())
     told = [as_sure_as(each.probs, entropy).probs for each in others] if config.say else []
     weights = [1.0] * len(open_minded) + [config.say] * len(told)
-    final = em.tempered(pool([*open_minded, *told], weights))
-    fit = em.fit(final.probs)
+    final = em.suited(pool([*open_minded, *told], weights))
+    fit = em.fit(final)
     return Detection(
         p_clean=fit.p_clean(manifest.given),
         probs=final.probs,
@@ -78,6 +76,7 @@ def detect(
             "reason": _told_of(members),
             "runs": [each.name for each in members],
             "weights": weights,
+            "alpha": final.alpha,
             "temperature": final.temperature,
             "noise_rate": fit.noise_rate,
         },

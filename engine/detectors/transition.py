@@ -32,16 +32,16 @@ def detect(
     notes: posterior ("zero_shot" or "probe"), reason (a sentence), alpha, temperature, evidence (nats, of
     the prior and of each P that was computed), noise_rate.
     """
-    em = Weigher(manifest, config.alpha)
+    em = Weigher(manifest)
     answers: dict[str, Answer] = {}
     if config.posterior != "probe":
-        answers["zero_shot"] = em.tempered(softmax(zero_shot_logits(inputs, backbone)))
+        answers["zero_shot"] = em.tempered(softmax(zero_shot_logits(inputs, backbone)), config.alpha)
     if config.posterior != "zero_shot":
-        answers["probe"] = em.tempered(_probe(config, manifest, inputs, runtime))
+        answers["probe"] = em.tempered(_probe(config, manifest, inputs, runtime), config.alpha)
     prior = prior_evidence(manifest.given, manifest.n_classes)
     chosen, reason = _choose(config, answers, prior)
     answer = answers[chosen]
-    fit = em.fit(answer.probs)
+    fit = em.fit(answer)
     evidence = {"prior": prior, **{name: each.evidence for name, each in answers.items()}}
     return Detection(
         p_clean=fit.p_clean(manifest.given),

@@ -28,4 +28,3 @@ class CrossfitConfig(Settings):
         default=0.5, ge=0, le=1, description="say of what was learned, beside what CLIP knows by name"
     )
     views: int = Field(default=7, ge=0, le=64, description="shifted and mirrored copies that are asked, too")
-    alpha: float = Field(default=0.05, ge=0, le=1000, description="shrinkage of the class confusion")

@@ -22,4 +22,3 @@ class EnsembleConfig(Settings):
         le=1,
         description="weight of a run that has learned from the labels it is asked about; others count 1",
     )
-    alpha: float = Field(default=0.05, ge=0, le=1000, description="shrinkage of the class confusion")

@@ -9,9 +9,12 @@ from engine.artifacts import Detection, Neighbours, write_detection, write_json
 from engine.config import BackboneConfig, ClassConfig, RunConfig, write_config
 from engine.detectors.ensemble import NEVER_TOLD, Member, read_members
 from engine.errors import EngineError
-from engine.manifest import Manifest
-from engine.pooling import Weigher, as_sure_as, entropies, pool
+from engine.manifest import Manifest, Pin
+from engine.metrics import measure
+from engine.pooling import FOLDS, HeldOut, Weigher, as_sure_as, entropies, pool
+from engine.probe import fold_of
 from engine.settings import DETECTORS
+from engine.transition import fit_transition
 from tests.engine.conftest import make_manifest
 from tests.engine.test_detectors import auroc
 
@@ -132,14 +135,81 @@ def test_a_flattered_answer_is_made_as_open_as_the_others(entropy: float) -> Non
     np.testing.assert_array_equal(found.probs.argmax(axis=1), sure.argmax(axis=1))
 
 
+def second_annotator(sharpened: float, seed: int = 0, n: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Return true labels of four classes, (n,), and a model's answers, that much too sure, (n, 4)."""
+    rng = np.random.default_rng(seed)
+    honest = rng.dirichlet([0.3] * 4, n)
+    true = np.asarray([rng.choice(4, p=row) for row in honest])
+    sharp = honest**sharpened + 1e-9
+    return true, (sharp / sharp.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def manifest_of(given: np.ndarray, pinned: dict[int, tuple[Pin, tuple[int, ...]]] | None = None) -> Manifest:
+    return make_manifest(given, names=("red", "green", "blue", "grey"), pinned=pinned)
+
+
 def test_the_evidence_finds_the_temperature_of_an_answer_that_is_too_sure() -> None:
-    rng = np.random.default_rng(0)
-    true = rng.integers(0, 3, 600)
-    probs = answers(true, 1.0)
-    true = np.asarray([rng.choice(3, p=row / row.sum()) for row in probs.astype(np.float64)])
-    sharp = probs**3 / (probs**3).sum(axis=1, keepdims=True)
-    found = Weigher(make_manifest(true), 0.3).tempered(sharp)
-    assert found.temperature >= 1.8
+    true, sharp = second_annotator(3.0)
+    weigher = Weigher(manifest_of(true))
+    assert 1.8 <= weigher.tempered(sharp, 0.3).temperature <= 4
+    assert 2.3 < weigher.suited(sharp).temperature < 3.7
+
+
+@pytest.mark.parametrize("kind", ["pair", "symmetric"])
+def test_held_out_labels_tell_how_they_are_confused(kind: str) -> None:
+    """Labels confused in pairs leave the other entries of the confusion at nothing; others share them."""
+    true, probs = second_annotator(1.0)
+    rng = np.random.default_rng(1)
+    away = 1 if kind == "pair" else rng.integers(1, 4, len(true))
+    given = np.where(rng.random(len(true)) < 0.4, (true + away) % 4, true)
+    weigher = Weigher(manifest_of(given))
+    found = weigher.suited(probs)
+    fixed = weigher.tempered(probs, 0.3)
+    assert found.alpha <= 0.01 if kind == "pair" else found.alpha >= 0.3
+    is_right, fits = given == true, [weigher.fit(each) for each in (found, fixed)]
+    ours, plain = (measure(each.p_clean(given), is_right) for each in fits)
+    if kind == "pair":
+        assert ours.ece < plain.ece - 0.01
+        assert (ours.average_precision or 0) > (plain.average_precision or 1)
+    assert ours.ece < 0.04
+
+
+def test_held_out_evidence_is_that_of_an_em_that_never_saw_the_label() -> None:
+    true, probs = second_annotator(1.0, n=400)
+    manifest = manifest_of(true)
+    held_out = HeldOut(probs, manifest)
+    held_out.evidence(3.0, 10.0)  # where it began before must not matter
+    fold, by_hand = fold_of(manifest.sample_ids, FOLDS, 0), 0.0
+    for number in range(FOLDS):
+        out = fold == number
+        matrix = fit_transition(probs[~out], true[~out], alpha=0.1).matrix
+        by_hand += float(np.log((probs[out] * matrix.T[true[out]]).sum(axis=1)).sum())
+    assert held_out.evidence(1.0, 0.1) == pytest.approx(by_hand / 400, abs=1e-3)
+    assert held_out.evidence(1.0, 0.1) < fit_transition(probs, true, alpha=0.1).evidence
+
+
+def test_what_people_settled_is_known_and_not_asked_about() -> None:
+    true, probs = second_annotator(1.0, n=200)
+    given = true.copy()
+    given[:100] = (given[:100] + 1) % 4
+    settled = {i: (Pin.RELABELLED, (int(true[i]),)) for i in range(100)}
+    told, untold = (HeldOut(probs, manifest_of(given, pins)) for pins in (settled, None))
+    assert told.evidence(1.0, 0.3) != pytest.approx(untold.evidence(1.0, 0.3), abs=0.05)
+    everyone = {i: (Pin.CLEAN, (int(true[i]),)) for i in range(200)}
+    assert HeldOut(probs, manifest_of(true, everyone)).evidence(1.0, 0.3) == 0.0
+    found = Weigher(manifest_of(true, everyone))
+    np.testing.assert_allclose(found.fit(found.suited(probs)).p_clean(true), 1)
+
+
+def test_of_many_samples_some_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    true, sharp = second_annotator(3.0)
+    settled = {i: (Pin.CLEAN, (int(true[i]),)) for i in range(0, 2000, 7)}
+    manifest = manifest_of(true, settled)
+    monkeypatch.setattr("engine.pooling.MOST_ROWS", 500)
+    assert 350 < len(HeldOut(sharp, manifest).rows) < 650
+    found = Weigher(manifest).suited(sharp)
+    assert len(found.probs) == 2000
+    assert 2 < found.temperature < 4
 
 
 def test_a_second_good_answer_makes_it_better(run_detector, tmp_path, monkeypatch) -> None:
