@@ -37,15 +37,15 @@ from engine.settings import DeftConfig
 BATCH = 64
 
 
-def random_clip(runtime: Runtime) -> Backbone:
-    """Return a ViT-B/32 that has learned nothing."""
+def random_clip(runtime: Runtime, name: str = "ViT-B-32-quickgelu") -> Backbone:
+    """Return a CLIP that has learned nothing; name: of a ViT-B, as open_clip knows it."""
     torch.manual_seed(0)
-    model: Any = open_clip.create_model("ViT-B-32-quickgelu", pretrained=None)
+    model: Any = open_clip.create_model(name, pretrained=None)
     model.eval().requires_grad_(False).to(runtime.device)
     return Backbone(
-        name="ViT-B/32, random weights",
+        name=f"{name}, random weights",
         model=model,
-        tokenizer=open_clip.get_tokenizer("ViT-B-32-quickgelu"),
+        tokenizer=open_clip.get_tokenizer(name),
         runtime=runtime,
         image_size=224,
         mean=(0.5, 0.5, 0.5),
@@ -73,9 +73,9 @@ class PromptedPixels:
 
     name, reason = "vpt", "for the benchmark"
 
-    def __init__(self, clip: Backbone, draws: Draws, prompts: torch.Tensor):
+    def __init__(self, clip: Backbone, draws: Draws, prompts: torch.Tensor, n: int):
         self._clip, self._draws, self._prompts = clip, draws, prompts
-        self._pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 224, 224, 3), dtype=np.uint8)
+        self._pixels = np.random.default_rng(0).integers(0, 256, (n, 224, 224, 3), dtype=np.uint8)
 
     def features(self, rows: np.ndarray, epoch: int) -> torch.Tensor:
         """Return I of these rows."""
@@ -83,17 +83,19 @@ class PromptedPixels:
         return self._clip.image_features(self._pixels[rows], shifts, self._prompts)
 
 
-def make_step(clip: Backbone, class_names: Sequence[str], kind: type[Prompts]) -> Callable[[], None]:
+def make_step(
+    clip: Backbone, class_names: Sequence[str], kind: type[Prompts] = Prompts, batch: int = BATCH
+) -> Callable[[], None]:
     """Return a function that does one optimiser step."""
-    ids = tuple(f"{i:03}" for i in range(BATCH))
+    ids = tuple(f"{i:03}" for i in range(batch))
     manifest = Manifest(
         sample_ids=ids,
         paths=ids,
-        given=np.arange(BATCH) * 7 % len(class_names),
+        given=np.arange(batch) * 7 % len(class_names),
         class_names=tuple(class_names),
         class_prompts=tuple(class_names),
-        pins=(Pin.NONE,) * BATCH,
-        pin_labels=((),) * BATCH,
+        pins=(Pin.NONE,) * batch,
+        pin_labels=((),) * batch,
     )
     generator, device = torch.Generator().manual_seed(0), clip.runtime.device
     contexts = [(0.02 * torch.randn(16, 512, generator=generator)).to(device) for _ in range(2)]
@@ -101,14 +103,14 @@ def make_step(clip: Backbone, class_names: Sequence[str], kind: type[Prompts]) -
     parameters = [each.requires_grad_() for each in (*contexts, prompts)]
     names: Names = read_names(clip.tokenizer, class_names, n_context=16, context_length=77)
     draws, config = Draws(ids, 0), DeftConfig(noise="planted")
-    tower: Any = PromptedPixels(clip, draws, prompts)
+    tower: Any = PromptedPixels(clip, draws, prompts, batch)
     texts = kind(backbone=clip, names=names, positive=contexts[0], negative=contexts[1])
     terms = terms_of(config, tower, texts, read_labels(manifest, device), draws)
     optimiser = torch.optim.SGD(parameters, lr=0.0, momentum=0.9)
 
     def step() -> None:
         optimiser.zero_grad()
-        found = terms(np.arange(BATCH), 2)
+        found = terms(np.arange(batch), 2)
         total = torch.stack([value / max(count, 1) for value, count in found.losses.values()]).sum()
         total.backward()
         optimiser.step()
