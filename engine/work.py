@@ -83,12 +83,15 @@ def _deft(settings: DeftConfig, n: int, k: int, has_gpu: bool) -> Work:
     # All positive prompts and the negative ones of the batch's classes; the contexts are run once.
     prompts = k + min(k, 2 * settings.batch_size)
     text = prompts * NAME_TOKENS + 2 * (1 + settings.context_length)
-    if settings.tower == "vpt" or (settings.tower == "auto" and has_gpu):
+    tower = ("vpt" if has_gpu else "frozen") if settings.tower == "auto" else settings.tower
+    if tower != "frozen":
         return Work(
             looks=1,
             lessons=settings.epochs,
             batch_size=settings.batch_size,
-            prompts=settings.prompt_length,
+            learns_weights=_trains_weights(tower),
+            copies=int(_trains_weights(tower)),
+            prompts=settings.prompt_length if tower == "vpt" else 0,
             text_tokens=text,
         )
     return Work(

@@ -6,6 +6,20 @@ from pydantic import Field
 
 from engine.settings.model import Settings
 
+Tower = Literal[
+    "auto",
+    "frozen",
+    "vpt",
+    "vpt_shallow",
+    "lora",
+    "adaptformer",
+    "adapter",
+    "bitfit",
+    "ssf",
+    "blocks",
+    "full",
+]
+
 
 class DeftConfig(Settings):
     """DeFT: trains two prompts, what an image of a class is and what it is not, and asks both.
@@ -13,10 +27,10 @@ class DeftConfig(Settings):
     DeFT §4 and methods §4, §19; the settings are the published ones where they name no other reason.
     """
 
-    tower: Literal["auto", "vpt", "frozen"] = Field(
+    tower: Tower = Field(
         default="auto",
-        description="vpt: prompts in the image tower too; frozen: stored image features, seconds on a CPU; "
-        "auto: vpt where there is a GPU",
+        description="vpt: prompts in the image tower too, as published; frozen: stored image features, "
+        "seconds on a CPU; auto: vpt where there is a GPU; the others: another adapter, or its weights",
     )
     noise: Literal["real", "planted", "severe"] = Field(
         default="real",
@@ -43,6 +57,9 @@ class DeftConfig(Settings):
         description='what the first prompt begins as, such as "a photo of a"; empty: chance, as published',
     )
     prompt_length: int = Field(default=20, ge=1, le=500, description="learned tokens per layer, for vpt")
+    adapter_size: int = Field(
+        default=8, ge=1, le=1024, description="rank or width, for lora, adaptformer and adapter"
+    )
     views: int = Field(default=4, ge=0, le=64, description="shifted and mirrored copies, for frozen")
     rejected_share: float = Field(
         default=0.5, ge=0, le=1, description="how often a label that people rejected is the counterexample"

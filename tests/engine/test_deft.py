@@ -15,7 +15,7 @@ from engine.clip.names import read_names
 from engine.clip.text import text_width
 from engine.clip.vision import new_prompts
 from engine.detectors import Inputs
-from engine.detectors.deft import _context, detect
+from engine.detectors.deft import _context, _plan, detect
 from engine.detectors.deft.answers import smaller_chance
 from engine.detectors.deft.terms import (
     Labels,
@@ -320,6 +320,23 @@ def test_prompts_in_the_image_tower_change_what_it_sees(run_detector: Any) -> No
     assert moved.notes["tower"] == "vpt"
     assert moved.embeddings.shape == still.embeddings.shape
     assert (moved.embeddings * still.embeddings).sum(axis=1).mean() < 0.999
+
+
+@pytest.mark.parametrize("tower", ["lora", "adapter", "bitfit", "full"])
+def test_other_adapters_learn_in_the_image_tower_too(tower: Any, run_detector: Any) -> None:
+    given = np.arange(30) % 3
+    true = {f"s{i:03d}": i % 3 for i in range(30)}
+    _, still = run_detector("deft", make_manifest(given), true, epochs=1)
+    _, moved = run_detector("deft", make_manifest(given), true, epochs=2, tower=tower)
+    assert moved.notes["tower"] == tower
+    assert "image tower (as asked for)" in moved.notes["reason"]
+    assert 1e-4 < np.abs(moved.embeddings - still.embeddings).max() < 0.5  # it learned, and is CLIP still
+
+
+def test_the_weights_of_the_tower_learn_slowly() -> None:
+    plain, weights = (_plan(DeftConfig(), tower).shares for tower in ("lora", "full"))
+    assert plain == {}
+    assert 0.03 * weights["tower."] == pytest.approx(5e-4)
 
 
 def test_p_clean_of_peoples_mistakes_is_the_smaller_of_two_chances() -> None:

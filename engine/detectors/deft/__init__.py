@@ -5,8 +5,8 @@ is nearer (DeFT, NeurIPS 2024, phase 1; methods §4).
     L = L_dp + L_sim          see `engine.detectors.deft.terms`
 
 Both prompts are learned contexts before the class name, shared by all classes; deep prompts in the image
-tower are learned beside them (`tower = "vpt"`), or the image features are frozen and stored (`"frozen"`,
-methods §19). Everything else of CLIP is frozen.
+tower are learned beside them (`tower = "vpt"`; or another adapter of methods §6), or the image features are
+frozen and stored (`"frozen"`, methods §19). Everything else of CLIP is frozen.
 
 Choices where paper, code and methods differ: the pair loss does not reach l⁺ and I, as in the code
 (`detach_dp`); all samples feed the pair loss; a complementary class is drawn anew against the refined
@@ -15,6 +15,7 @@ mistakes p_clean = min(p_{i,y}, σ(m_i)) with m_i the margin of (l⁺ − l⁻),
 and the cosine schedule, methods §19; float32 losses and master weights. Gradients longer than
 `longest_gradient` are shortened, which the published code does not do: with its rate the contexts of small
 models lose the class in the first steps. With `words` the positive context begins as words and not by chance.
+Where the weights of the tower learn ("blocks", "full"), they do at the rate of phase 2, a sixtieth.
 """
 
 from contextlib import nullcontext
@@ -40,6 +41,7 @@ from engine.settings import DeftConfig
 from engine.training import Plan, split, train
 
 ALIKE = 0.97  # cosine of two class names above which their labels cannot be told apart by words
+TOWER_SHARE = 1 / 60  # 0.0005 instead of 0.03 (methods §5.3)
 SEVERE_RATE = 1 / 3  # 0.01 instead of 0.03 (DeFT, severe noise)
 
 
@@ -71,13 +73,13 @@ def detect(
     key = fingerprint(manifest, "deft", config.model_dump(), tower.name, backbone.fingerprint, inputs.seed)
     report("stage", stage="training")
     checkpoint = Checkpoint(inputs.run_dir, key)
-    with every_core() if tower.name == "vpt" else nullcontext():
+    with every_core() if tower.name != "frozen" else nullcontext():
         terms = terms_of(config, tower, prompts, labels, draws)
         history = train(
             parameters,
             terms,
             lambda epoch: split(draws.order(epoch), config.batch_size),
-            _plan(config),
+            _plan(config, tower.name),
             checkpoint,
             report,
         )
@@ -101,8 +103,9 @@ def detect(
     )
 
 
-def _plan(config: DeftConfig) -> Plan:
+def _plan(config: DeftConfig, tower: str) -> Plan:
     return Plan(
+        shares={"tower.": TOWER_SHARE} if tower in ("blocks", "full") else {},
         epochs=config.epochs,
         learning_rate=config.learning_rate * (SEVERE_RATE if config.noise == "severe" else 1.0),
         schedule=config.schedule,

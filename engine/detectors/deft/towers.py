@@ -1,4 +1,4 @@
-"""Where DeFT's image features come from: the image tower with learned prompts, or a store of frozen ones."""
+"""Where DeFT's image features come from: an image tower that learns, or a store of frozen ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +9,37 @@ import torch
 
 from engine.augment import draw_shifts
 from engine.clip.backbone import Backbone
-from engine.clip.vision import is_plain, new_prompts
+from engine.clip.vision import is_plain
 from engine.detectors import Inputs
 from engine.draws import Draws
 from engine.errors import EngineError
 from engine.progress import Report
 from engine.rows import Rows
-from engine.scoring import score_images, store_features
+from engine.scoring import store_features
 from engine.settings import DeftConfig
+from engine.settings.adapters import AdapterKind
+from engine.tower import ImageTower, load_image_tower
+
+LEARNS = {
+    "vpt": "prompts",
+    "vpt_shallow": "prompts before the first block",
+    "blocks": "all blocks",
+    "full": "every weight",
+}
 
 
 class Tower(Protocol):
-    """name: "vpt" or "frozen". reason: a sentence without its full stop."""
+    """What DeFT asks of an image tower."""
 
-    name: str
-    reason: str
+    @property
+    def name(self) -> str:
+        """Return "frozen", or what of the tower learns."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Return a sentence without its full stop."""
+        ...
 
     def parameters(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return what is trained, newly drawn; called once, before any features are asked for."""
@@ -44,19 +60,20 @@ def load_tower(config: DeftConfig, inputs: Inputs, backbone: Backbone, draws: Dr
     if wanted == "auto":
         wanted = "frozen" if device == "cpu" or not is_plain(backbone.model.visual) else "vpt"
     asked = "as asked for" if config.tower != "auto" else "no GPU" if device == "cpu" else "GPU"
-    if wanted == "vpt":
-        if not is_plain(backbone.model.visual):
-            raise EngineError(
-                f"deft.tower is 'vpt', and {backbone.name} has no place for prompts; set it to 'frozen', or "
-                "take a ViT."
-            )
-        return Prompted(config, inputs, backbone, draws, report, f"prompts in the image tower ({asked})")
-    return Frozen(config, inputs, backbone, draws, report, f"stored image features ({asked})")
+    if wanted == "frozen":
+        return Frozen(config, inputs, backbone, draws, report, f"stored image features ({asked})")
+    if not is_plain(backbone.model.visual):
+        raise EngineError(
+            f"deft.tower is {wanted!r}, and {backbone.name} has no place for what would learn; set it to "
+            "'frozen', or take a ViT."
+        )
+    reason = f"{LEARNS.get(wanted, wanted)} in the image tower ({asked})"
+    return Learning(config, inputs, backbone, draws, report, reason, wanted)
 
 
 @dataclass
-class Prompted:
-    """The image tower with deep prompts (methods §4.1)."""
+class Learning:
+    """The image tower with deep prompts (methods §4.1), or with another adapter (methods §6)."""
 
     config: DeftConfig
     inputs: Inputs
@@ -64,27 +81,28 @@ class Prompted:
     draws: Draws
     report: Report
     reason: str
-    name: str = "vpt"
+    name: AdapterKind
 
     def parameters(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """Return the prompts of all blocks."""
-        prompts = new_prompts(self.backbone.model.visual, self.config.prompt_length, generator)
-        self._prompts = prompts.to(self.backbone.runtime.device).requires_grad_()
-        return {"prompts": self._prompts}
+        """Return what of the tower learns; every name begins with "tower."."""
+        self._tower: ImageTower = load_image_tower(
+            self.backbone,
+            self.name,
+            generator,
+            size=self.config.adapter_size,
+            prompt_length=self.config.prompt_length,
+        )
+        return self._tower.parameters
 
     def features(self, rows: np.ndarray, epoch: int) -> torch.Tensor:
         """Return the features of shifted and mirrored pictures."""
         shifts = draw_shifts(self.draws, epoch, self.backbone.image_size).take(rows)
-        return self.backbone.image_features(self.inputs.pixels.take(rows), shifts, self._prompts)
+        return self._tower.features(self.inputs.pixels.take(rows), shifts)
 
     def final(self) -> np.ndarray:
         """Return the features of all pictures."""
-        return score_images(
-            self.backbone,
-            self.inputs.pixels,
-            self._prompts.detach(),
-            batch_size=self.inputs.batch_size,
-            report=self.report,
+        return self._tower.features_all(
+            self.inputs.pixels, batch_size=self.inputs.batch_size, report=self.report
         )
 
 
