@@ -1,27 +1,65 @@
-"""The README's screenshot: the card on scikit-learn's digits, 1440 × 900, light.
+"""Screenshots of the README, 1440 × 900, light.
 
-python -m benchmarks.picture assets/readme/card.png
+    python -m benchmarks.picture card assets/readme/card.png
+    python -m benchmarks.picture runs assets/readme/runs.png
+
+card   on scikit-learn's digits, after three decisions
+runs   the Laptop preset in training on the demo, beside the first ranking
 """
 
-import sys
+import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.driver import SMALL_CLIP, browser_page, reviewer, served, write_digits
+from reviewer.demo import open_demo
+from tests.driver import SMALL_CLIP, browser_page, choose_option, reviewer, served, write_digits
+
+EPOCH = "Epoch 4 of"  # the curves have three points then
+TRAINED = 600_000  # ms
+
+
+def card(base: Path, out: Path) -> None:
+    """Take the card."""
+    write_digits(base / "photos", side=256)
+    reviewer("init", base / "digits", "--images", base / "photos", "--weights", SMALL_CLIP)
+    reviewer("triage", base / "digits")
+    with served(base / "digits") as server, browser_page(server.url) as (page, _):
+        for key in "www":
+            page.keyboard.press(key)
+        page.wait_for_timeout(2500)
+        page.screenshot(path=out)
+
+
+def runs(base: Path, out: Path) -> None:
+    """Take the runs tab."""
+    open_demo(base / "demo")
+    with served(base / "demo") as server:
+        server.wait_for_ranking()
+        with browser_page(server.url) as (page, _):
+            page.get_by_role("tab", name="Runs").click()
+            page.locator("#start-run").wait_for()
+            choose_option(page, "Laptop")
+            page.locator("#start-run:not([disabled])").click()
+            page.locator("#run-panel .ls-epoch", has_text=EPOCH).wait_for(timeout=TRAINED)
+            page.locator("#run-panel .ls-chart .main-svg").first.wait_for()
+            page.mouse.move(0, 0)
+            page.wait_for_timeout(1500)
+            page.screenshot(path=out)
+            page.locator("#stop-run").click()
+            page.wait_for_timeout(3000)
+
+
+PICTURES: dict[str, Callable[[Path, Path], None]] = {"card": card, "runs": runs}
 
 
 def main() -> None:
-    out = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("picture", choices=PICTURES)
+    parser.add_argument("file", type=Path)
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder)
-        write_digits(base / "photos", side=256)
-        reviewer("init", base / "digits", "--images", base / "photos", "--weights", SMALL_CLIP)
-        reviewer("triage", base / "digits")
-        with served(base / "digits") as server, browser_page(server.url) as (page, _):
-            for key in "www":
-                page.keyboard.press(key)
-            page.wait_for_timeout(2500)
-            page.screenshot(path=out)
+        PICTURES[asked.picture](Path(folder), asked.file)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,18 @@ def test_the_word_of_people_stands(name, run_detector):
     np.testing.assert_allclose(found.p_clean[:4], [1, 0, 0.5, 0], atol=1e-6)
 
 
+@every_detector
+def test_where_people_settled_everything_nothing_is_left_to_doubt(name, run_detector):
+    few = 36
+    pins = (Pin.CLEAN, Pin.RELABELLED)
+    given, true = toy()[0].given[:few], np.arange(few) % 3
+    pinned = {i: (pins[int(given[i] != true[i])], (int(true[i]),)) for i in range(few)}
+    manifest = make_manifest(given, pinned=pinned)
+    _, found = run_detector(name, manifest, dict(zip(manifest.sample_ids, true.tolist(), strict=True)))
+    np.testing.assert_allclose(found.p_clean, given == true, atol=1e-6)
+    assert np.isfinite(found.probs).all()
+
+
 def test_an_unknown_detector_is_answered_with_the_known_ones():
     with pytest.raises(EngineError, match=r"no detector 'deeft'; known are transition, .*deft, .*knn"):
         load_detector("deeft")
