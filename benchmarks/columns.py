@@ -21,8 +21,9 @@ from benchmarks.calibration import Diagram, draw
 from benchmarks.deft import spread
 from benchmarks.machine import circumstances
 from benchmarks.tasks import Task, compute, state
+from engine.config import read_assignments
 from engine.datasets import read_dataset
-from engine.evaluate import evaluate, read_assignments
+from engine.evaluate import evaluate
 from tests.driver import CIFAR, SMALL_CLIP
 
 LABELS = "noisy_sym40,noisy_sym20,noisy_c10n_worse,noisy_pair40"

@@ -1,7 +1,8 @@
-"""What of the papers' tables can be measured here: which detector, which data, which weights (methods §15).
+"""What of the papers' tables can be measured here: which data and weights are here (methods §15).
 
 A cell of a table becomes a `Task`, or a sentence that says why it stays the paper's alone. Cells that ask for
-the same (DeFT's tables 1 and 7, the columns of a memorisation table) are one task.
+the same (DeFT's tables 1 and 7, or 2 and 10, the columns of a memorisation table) are one task. What stands
+for a printed method is said in `benchmarks.paper_methods`.
 """
 
 import re
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.paper_methods import ACCURACY, asks_of, noise_of
 from benchmarks.printed import Cell
 from benchmarks.tasks import Task
 from engine.artifacts import read_json
 from engine.noise import Noise
-from engine.settings import DETECTORS
 
 Result = Mapping[str, Any]
 
@@ -43,33 +44,8 @@ BACKBONES = {
 }
 """The model of open_clip, and what the name of its weights holds. Others are no CLIP."""
 
-HUMAN = {
-    ("CIFAR-100N", "real"): "noisy",
-    ("CIFAR-100N", "Fine"): "noisy",
-    ("CIFAR-10N", "Aggregate"): "aggre",
-    ("CIFAR-10N", "Random 1"): "random1",
-    ("CIFAR-10N", "Random 2"): "random2",
-    ("CIFAR-10N", "Random 3"): "random3",
-    ("CIFAR-10N", "Worst"): "worse",
-}
 TEMPLATE = "a photo of a {}."
 """The prompt of the papers, where a backbone may have several of its own."""
-
-DEFT_SETTINGS = {"visual prompts": "prompt_length", "context vectors": "context_length", "epochs": "epochs"}
-"""What DeFT's table 9 varies, and what it is called here."""
-DEFT_LENGTHS = {"prompt_length": 20, "context_length": 16, "epochs": 10}
-"""Said although they are the defaults, so that equal cells of two tables are one task."""
-
-AVL: dict[str, tuple[str, dict[str, Any]]] = {
-    "AVL-Prompter": ("avl_prompter", {"epochs": 60}),
-    "Zero-shot CLIP": ("static_prompt", {"epochs": 60}),
-    "Text Only Prompt Learner": ("coop", {"epochs": 60, "batch_size": 64, "train_encoders": True}),
-    "V-L Prompt Learner": ("maple", {"epochs": 60, "batch_size": 64}),
-}
-"""Of table 8, whose rows were hardly trained alike (methods §7.4): the last one's towers stay as they are."""
-
-HUMAN_RATE = 0.4
-"""What small-loss is told of CIFAR-100N, of whose labels .402 are wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +98,12 @@ def _data(found: Found, name: str, noise: Noise) -> tuple[Path, str] | None:
     return None
 
 
+def _test(found: Found, name: str) -> Path | None:
+    """Return the test split; its label set is no matter, as only the true labels count."""
+    is_named = re.compile(rf"{_plain(name)}(?!\d).*test")
+    return next((path for path, _ in found.data if is_named.match(_plain(path.stem))), None)
+
+
 def _weights(found: Found, mark: str) -> Path | None:
     named = [each for each in found.weights if mark in _plain(each.name)]
     return min(named, key=lambda each: (len(each.name), str(each)), default=None)
@@ -130,94 +112,58 @@ def _weights(found: Found, mark: str) -> Path | None:
 # -- what a cell asks for ------------------------------------------------------------------------------
 
 
-def noise_of(cell: Cell) -> Noise | None:
-    """Return the noise of a cell, or None where it is none that we have.
-
-    DeFT's instance noise is Xia's, TURN's is Cheng's; asymmetric noise on CIFAR-100 goes round in blocks of
-    five, as in the code behind the published figures (methods §10.2).
-    """
-    dataset, words = cell.facts.get("dataset", ""), cell.facts.get("noise", "")
-    if (dataset, words) in HUMAN:
-        return Noise(kind="human", label_set=HUMAN[dataset, words])
-    kind, _, rate = words.partition(" ")
-    asymmetric = {"CIFAR-10": "asym", "CIFAR-100": "block5"}.get(dataset, "pair")
-    kinds = {"Sym": "sym", "Symm": "sym", "Asym": asymmetric, "Ins": "idn_xia", "Inst": "idn_cheng"}
-    return Noise(kind=kinds[kind], rate=float(rate)) if kind in kinds else None
-
-
-def ours(cell: Cell, noise: Noise) -> tuple[str, dict[str, Any]] | None:
-    """Return the detector that stands for a printed method, and its published settings; None: none does."""
-    paper = cell.table.split("-")[0]
-    chosen = _of_deft(cell, noise) if paper == "deft" else _of_avl(cell) if paper == "avl" else None
-    return chosen if chosen and chosen[0] in DETECTORS else None
-
-
-def _of_deft(cell: Cell, noise: Noise) -> tuple[str, dict[str, Any]] | None:
-    is_human = noise.kind == "human"
-    match cell.facts["method"]:
-        case "Label-match":
-            return "label_match", {}
-        case "Small-loss":
-            return "small_loss", {"noise_rate": HUMAN_RATE if noise.rate is None else noise.rate}
-        case "GMM w/ PEFT":
-            return "loss_gmm", {"adapter": "vpt"}
-        case "GMM" | "GMM w/ FFT":
-            # The warm-ups of the published configurations (methods §3.2).
-            long = is_human or cell.facts["dataset"] == "Tiny-ImageNet"
-            return "loss_gmm", {"adapter": "blocks", "warm_up": 5 if long else 1}
-        case "DEFT":
-            kind = "real" if is_human else "severe" if cell.table == "deft-6" else "planted"
-            settings: dict[str, Any] = {"tower": "vpt", "noise": kind, "longest_gradient": 0.0}
-            settings |= {"warm_up": 5, "schedule": "constant"} if is_human else {}
-            settings |= DEFT_LENGTHS
-            if "setting" in cell.facts:
-                settings[DEFT_SETTINGS[cell.facts["setting"]]] = int(cell.facts["value"])
-            return "deft", settings
-    return None
-
-
-def _of_avl(cell: Cell) -> tuple[str, dict[str, Any]] | None:
-    # Of the best model nothing is known without test data.
-    return AVL.get(cell.facts["method"]) if cell.facts.get("model") == "final" else None
-
-
 def task_of(cell: Cell, found: Found, seed: int, device: str = "auto") -> Task | str:
     """Return what to compute for a cell, or a sentence that says why only the paper's figure is shown."""
-    if not any(name in (*SELECTION, *MEMORISATION) for name in cell.figures):
+    if not any(name in (*SELECTION, *MEMORISATION, *ACCURACY) for name in cell.figures):
         return f"evaluate does not measure {' and '.join(cell.figures)}."
     dataset, backbone = cell.facts.get("dataset", ""), cell.facts.get("backbone", "")
     noise = noise_of(cell)
     if noise is None or dataset not in DATASETS or backbone not in BACKBONES:
         return f"The true labels of {dataset}, or {backbone}, are nothing that we have."
-    chosen = ours(cell, noise)
-    if chosen is None:
-        return f"No detector here is the {cell.facts['method']} of that table."
-    detector, settings = chosen
+    asks = asks_of(cell, noise)
+    if isinstance(asks, str):
+        return asks
     model, mark = BACKBONES[backbone]
-    data, weights = _data(found, DATASETS[dataset], noise), _weights(found, mark)
+    name = DATASETS[dataset]
+    data, weights = _data(found, name, noise), _weights(found, mark)
     if data is None:
-        return f"There is no data set {DATASETS[dataset]} with the labels {noise.key}."
+        return f"There is no data set {name} with the labels {noise.key}."
     if weights is None:
         return f"There are no weights of {backbone}."
+    test = None if asks.adapt is None else _test(found, name)
+    if asks.adapt is not None and test is None:
+        return f"There is no test split of {name}; prepare it with --split test."
+    words = [asks.detector, name, data[1], mark, f"seed {seed}", *_words_of(asks.adapt)]
     return Task(
-        label=f"{detector} {DATASETS[dataset]} {data[1]} {mark} seed {seed}",
+        label=" ".join(words),
         data=data[0],
         labels=data[1],
         asked={
-            "detector": detector,
-            "settings": settings,
+            "detector": asks.detector,
+            "settings": dict(asks.settings),
             "seed": seed,
             "device": device,
             "backbone": {"model": model, "weights": str(weights), "templates": [TEMPLATE]},
         },
+        test=test,
+        adapt=asks.adapt,
     )
+
+
+def _words_of(adapt: Mapping[str, Any] | None) -> list[str]:
+    return [] if adapt is None else ["classifier", adapt["adapter"], adapt.get("samples", "clean")]
 
 
 def measured(result: Result, figure: str) -> float | None:
     """Return a figure of what `evaluate` returned as the papers print it: per cent, or a count.
 
-    Of the selection it is the mean over the batches of the last epoch where the paper prints that.
+    Of the selection it is the mean over the batches of the last epoch where the paper prints that, of test
+    data the accuracy of the classifier; None where there is no such figure.
     """
+    if figure in ACCURACY:
+        kind, end = ACCURACY[figure]
+        classifier = result.get("classifier")
+        return None if classifier is None else 100 * classifier[kind][end]
     if figure in MEMORISATION:
         return float(result["memorisation"][figure])
     if figure not in SELECTION:

@@ -4,9 +4,10 @@
 
 FOLDER holds data sets (.npz files or folders of `python -m engine prepare`, named as in
 `paper_cells.DATASETS`) and weights of CLIP (files or open_clip directories, named like ViT-B-16), in itself
-or in the folders in it. What is not there keeps the printed figure alone; so do methods that are not ours
-(UNICON, RoLT, LongReMix, ProMix) and figures that `evaluate` does not measure, such as the accuracy on test
-data.
+or in the folders in it. The accuracy on test data is that of a classifier, which learns what the detector
+found clean; it takes the test split, too (`prepare … --split test`), of whose name "test" is a part. What is
+not there keeps the printed figure alone; so do methods that are not ours (UNICON, RoLT, LongReMix, ProMix)
+and figures that `evaluate` does not measure.
 
 A cell is a table, data set, method, noise and seed, as `--list` names it; `--only` takes such names, their
 beginnings up to a /, and patterns with *. Every cell is kept in the folder --cells as it ends, so that the
@@ -136,7 +137,13 @@ def _source(kept: Mapping[str, Any]) -> str:
     result, data = kept["result"], Path(kept["asked"]["data"]).name
     wrong = f"{result['noise_rate']:.3f} of {result['n_samples']:,} labels wrong"
     by = f"{result['detector']} with {Path(result['weights']).name}"
-    return f"{by} on {data}, {result['labels']} ({wrong}), seed {result['seed']}, {result['device']}."
+    source = f"{by} on {data}, {result['labels']} ({wrong}), seed {result['seed']}, {result['device']}"
+    learned = result.get("classifier")
+    if learned is None:
+        return f"{source}."
+    samples = "every sample" if learned["settings"]["samples"] == "all" else "what it selected"
+    test = f"{Path(kept['asked']['test']).name} ({learned['n_test']:,} images)"
+    return f"{source}; a classifier ({learned['adapter']}) on {samples}, measured on {test}."
 
 
 def listing(plan: Plan, folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.artifacts import read_json, write_json
+from engine.datasets import TRUE
 from engine.errors import EngineError
 
 Evaluate = Callable[..., dict[str, Any]]
@@ -23,20 +24,33 @@ Evaluate = Callable[..., dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One call of `evaluate`. asked: its settings; label: what people call it."""
+    """One call of `evaluate`. asked: its settings; label: what people call it.
+
+    test, adapt: what a classifier is measured on, and its settings; None where none is trained.
+    """
 
     label: str
     data: Path
     labels: str
     asked: Mapping[str, Any]
+    test: Path | None = None
+    adapt: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
         """The name of its file: that of its settings, data and weights, wherever they lie."""
         backbone = {**self.asked["backbone"], "weights": Path(self.asked["backbone"]["weights"]).name}
         asked = {**self.asked, "backbone": backbone, "device": None}
-        facts = json.dumps([self.data.name, self.labels, asked], sort_keys=True)
+        # Without a test set the name is what it was before there were any: finished cells stay known.
+        tested = [] if self.test is None else [self.test.name, self.adapt]
+        facts = json.dumps([self.data.name, self.labels, asked, *tested], sort_keys=True)
         return f"{slug(self.label)}-{hashlib.blake2b(facts.encode(), digest_size=5).hexdigest()}"
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What was asked for, as it is kept beside the result."""
+        tested = {} if self.test is None else {"test": str(self.test), "adapt": self.adapt}
+        return {"data": str(self.data), "labels": self.labels, **tested, **self.asked}
 
 
 def slug(text: str) -> str:
@@ -69,9 +83,10 @@ def compute(
     }
     for number, (key, task) in enumerate(waiting.items(), start=1):
         print(f"{number} of {len(waiting)}: {task.label}", file=sys.stderr, flush=True)
-        asked = {"data": str(task.data), "labels": task.labels, **task.asked}
+        asked = task.words
         try:
-            result = evaluate(read(task.data, task.labels), task.asked, cache=cache)
+            more = {} if task.test is None else {"test": read(task.test, TRUE), "adapt": task.adapt}
+            result = evaluate(read(task.data, task.labels), task.asked, cache=cache, **more)
             kept = {"state": "done", "asked": asked, "result": result}
         except EngineError as error:
             kept = {"state": "failed", "asked": asked, "message": str(error)}

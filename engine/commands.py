@@ -57,13 +57,22 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
     batch_size: Annotated[int, typer.Option(help="images per forward pass")] = 256,
     cache: Annotated[Path | None, typer.Option(help="folder that keeps pixels and features")] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="like --data: other images, whose true labels measure a classifier then trained"),
+    ] = None,
+    adaptations: Annotated[
+        list[str] | None,
+        typer.Option("--adapt", help="a setting of that classifier as key=value; may be repeated"),
+    ] = None,
 ) -> None:
     """Measure one detector on one label set whose true labels are known; prints a line, writes JSON."""
     clean_up_when_stopped()
     from engine.artifacts import write_json  # noqa: PLC0415 - the environment comes first
-    from engine.datasets import read_dataset  # noqa: PLC0415
+    from engine.config import read_assignments  # noqa: PLC0415
+    from engine.datasets import TRUE, read_dataset  # noqa: PLC0415
     from engine.evaluate import evaluate as measure_detector  # noqa: PLC0415
-    from engine.evaluate import read_assignments, summary  # noqa: PLC0415
+    from engine.evaluate import summary  # noqa: PLC0415
 
     offline()
     with told_in_a_sentence():
@@ -82,9 +91,13 @@ def evaluate(
             "batch_size": batch_size,
             "backbone": {"model": model, "weights": weights},
         }
+        adapt = read_assignments("adapt", adaptations, "--adapt") if adaptations else None
+        held = None if test is None else read_dataset(test, TRUE)
         with watched() as report:
-            result = measure_detector(read_dataset(data, labels), asked, cache=cache, watch=report)
-        write_json(json_file, {"data": str(data), **result})
+            result = measure_detector(
+                read_dataset(data, labels), asked, test=held, adapt=adapt, cache=cache, watch=report
+            )
+        write_json(json_file, {"data": str(data), "test": None if test is None else str(test), **result})
     print(summary(result))
 
 
@@ -103,9 +116,10 @@ def adapt(
     device: Annotated[Device, typer.Option(help="auto, cpu, cuda or mps")] = "auto",
 ) -> None:
     """Train a classifier on what the run found clean and on what people decided."""
-    from engine.classifier.adaptation import Asked, read_settings, summary  # noqa: PLC0415 - as above
+    from engine.classifier.adaptation import Asked, summary  # noqa: PLC0415 - as above
     from engine.classifier.adaptation import adapt as train_classifier  # noqa: PLC0415
-    from engine.evaluate import read_assignments  # noqa: PLC0415
+    from engine.classifier.lesson import read_settings  # noqa: PLC0415
+    from engine.config import read_assignments  # noqa: PLC0415
 
     offline()
     with told_in_a_sentence(), watched() as report:

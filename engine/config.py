@@ -2,7 +2,9 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+import typing
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -72,6 +74,8 @@ class RunConfig(Settings):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+Scalar = bool | int | float | str
+EXAMPLES = {"--set": "k=10", "--adapt": "epochs=5"}
 
 
 def parse(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
@@ -123,3 +127,40 @@ def read_config(path: Path) -> RunConfig:
 def write_config(path: Path, config: RunConfig) -> None:
     """Write `config` as TOML."""
     path.write_text(tomli_w.dumps(config.model_dump(mode="json")), encoding="utf-8")
+
+
+def read_assignments(detector: str, assignments: Iterable[str], option: str = "--set") -> dict[str, Any]:
+    """Return the values of `key=value` texts for the settings of `detector`; of a repeated key, the last.
+
+    A value is a whole number, a number, true or false, or else text, bare or in quotes; several with commas
+    where the setting takes several. Whether the key exists and the value fits is not looked at here. option:
+    what the command line calls them.
+    """
+    fields = DETECTORS[detector].model_fields if detector in DETECTORS else {}
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = (part.strip() for part in assignment.partition("="))
+        if not equals or not key:
+            raise EngineError(
+                f"{option} is {assignment!r}; it has the form key=value, as in {option} {EXAMPLES[option]}."
+            )
+        if key in fields and _is_tuple(fields[key].annotation):
+            values[key] = tuple(_scalar(each.strip()) for each in text.split(",")) if text else ()
+        else:
+            values[key] = _scalar(text)
+    return values
+
+
+def _is_tuple(annotation: Any) -> bool:
+    return any(typing.get_origin(each) is tuple for each in (annotation, *typing.get_args(annotation)))
+
+
+def _scalar(text: str) -> Scalar:
+    if text in ("true", "false"):
+        return text == "true"
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text

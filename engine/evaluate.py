@@ -7,9 +7,7 @@ before it is needed.
 
 import hashlib
 import tempfile
-import typing
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.classifier.lesson import accuracy_words, check_classes, read_settings
 from engine.config import RunConfig, parse
 from engine.curves import columns, judged
 from engine.datasets import Dataset
@@ -26,35 +25,44 @@ from engine.manifest import Manifest, Pin
 from engine.memorisation import memorisation
 from engine.prepared import read_squares
 from engine.progress import Report, silent
-from engine.settings import DETECTORS
+from engine.settings.adaptation import AdaptationConfig
 
 if TYPE_CHECKING:
     from engine.artifacts import Detection
+    from engine.classifier.held_out import Held
     from engine.clip.backbone import Backbone
     from engine.rows import Rows
     from engine.runtime import Runtime
-
-Scalar = bool | int | float | str
 
 PAPER_BATCHES = ("deft", "small_loss")
 """Detectors whose papers print the mean over the batches of the last epoch; the others are pooled there."""
 
 
 def evaluate(
-    dataset: Dataset, asked: Mapping[str, Any], *, cache: Path | None = None, watch: Report = silent
+    dataset: Dataset,
+    asked: Mapping[str, Any],
+    *,
+    test: Dataset | None = None,
+    adapt: Mapping[str, Any] | None = None,
+    cache: Path | None = None,
+    watch: Report = silent,
 ) -> dict[str, Any]:
     """Return what the detector found on the data set, measured: the JSON of `python -m engine evaluate`.
 
-    asked: the values of `config.RunConfig` but for `image_root`, `classes` and `cache`. cache: a folder that
-    keeps pixels and features for the next cell; none: they are computed anew. Raises EngineError for what a
-    person can mend.
+    asked: the values of `config.RunConfig` but for `image_root`, `classes` and `cache`. test: images of the
+    same classes, of which only the true labels count; a classifier learns what was found clean, and they
+    tell what it is worth. adapt: its settings, of `settings.adaptation.AdaptationConfig`; what is left out
+    is as published. cache: a folder that keeps pixels and features for the next cell; none: they are
+    computed anew. Raises EngineError for what a person can mend.
 
     precision, recall, f1, n_selected, noisy, average_precision, auroc, ece, reliability: `metrics.Metrics`.
     paper_compatible: `metrics.BatchSelection`, None where the paper pools, too. top1, top5: of the class
     posterior, against the true labels; suggested_accuracy: of the suggested labels. memorisation: what the
     suggested labels make of right and wrong labels, `memorisation.Memorisation`. curves: figures of each
     epoch as columns, {} without a training. best_and_last: `curves.BestLast` of those that true labels judge.
+    classifier: see `classifier.measured.measure`, None without a test set; its seconds are not in the others.
     """
+    learning = _learning(dataset, test, adapt)
     named = zip(dataset.class_names, dataset.class_prompts, strict=True)
     classes = [{"name": name, "prompt": prompt} for name, prompt in named]
     # There is no image folder: the images are here already, or the data set knows where.
@@ -62,10 +70,18 @@ def evaluate(
     if cache is not None:
         values["cache"] = str(cache.resolve())
     config = parse(RunConfig, values, "evaluate")
-    settings = config.detector_settings()
-    manifest = _manifest(dataset)
-    ran = _detect(dataset, config, settings, manifest, watch)
-    detection, seconds = ran.detection, ran.stages.total()
+    config.detector_settings()  # raises before the work, not after it
+    with tempfile.TemporaryDirectory(prefix="labelsieve-evaluate-") as scratch:
+        run_dir = Path(scratch)
+        ran = _detect(dataset, config, run_dir, watch)
+        classifier = None
+        if test is not None:
+            classifier = _teach(dataset, test, learning, config, ran.detection.p_clean, run_dir, watch)
+    return {**_of_detector(dataset, config, ran), "classifier": classifier}
+
+
+def _of_detector(dataset: Dataset, config: RunConfig, ran: "_Ran") -> dict[str, Any]:
+    detection, settings, seconds = ran.detection, config.detector_settings(), dict(ran.seconds)
     mean_p_clean = float(detection.p_clean.mean(dtype=np.float64))
     return {
         "detector": config.detector,
@@ -80,7 +96,7 @@ def evaluate(
         "noise_rate": float((~dataset.is_clean).mean()),
         "noise_rate_estimate": detection.notes.get("noise_rate", 1 - mean_p_clean),
         **_measured(dataset, detection),
-        "paper_compatible": _as_printed(config, settings, manifest, detection, dataset.is_clean),
+        "paper_compatible": _as_printed(config, settings, detection, dataset),
         **_course(config.detector, detection.notes.get("history") or ran.epochs),
         "seconds": seconds.pop("total"),
         "stage_seconds": seconds,
@@ -94,16 +110,16 @@ def evaluate(
 
 @dataclass(frozen=True, kw_only=True)
 class _Ran:
-    """What a detector found, with what, and what it told of its epochs."""
+    """What a detector found, with what, how long each stage took, and what it told of its epochs."""
 
     detection: "Detection"
     backbone: "Backbone"
     runtime: "Runtime"
-    stages: Stages
+    seconds: dict[str, float]
     epochs: list[dict[str, Any]]
 
 
-def _detect(dataset: Dataset, config: RunConfig, settings: Any, manifest: Manifest, watch: Report) -> _Ran:
+def _detect(dataset: Dataset, config: RunConfig, run_dir: Path, watch: Report) -> _Ran:
     epochs: list[dict[str, Any]] = []
 
     def listen(event: str, /, **values: Any) -> None:
@@ -111,20 +127,54 @@ def _detect(dataset: Dataset, config: RunConfig, settings: Any, manifest: Manife
             epochs.append(values)
         watch(event, **values)
 
-    stages = Stages(watch)
-    with tempfile.TemporaryDirectory(prefix="labelsieve-evaluate-") as scratch:
-        run_dir = Path(scratch)
-        with stages("model"):
-            runtime, backbone = load_model(run_dir, config)
-        with stages("pixels"):
-            pixels = _squares(dataset, manifest, run_dir / config.cache, backbone.image_size, watch)
-        with stages("features"):
-            from engine.detectors import load_detector, load_inputs  # noqa: PLC0415 - torch
+    stages, manifest = Stages(watch), _manifest(dataset)
+    with stages("model"):
+        runtime, backbone = load_model(run_dir, config)
+    with stages("pixels"):
+        pixels = _squares(dataset, manifest, run_dir / config.cache, backbone.image_size, watch)
+    with stages("features"):
+        from engine.detectors import load_detector, load_inputs  # noqa: PLC0415 - torch
 
-            inputs = load_inputs(config, manifest, pixels, backbone, run_dir, watch)
-        with stages("detect"):
-            detection = load_detector(config.detector)(settings, manifest, inputs, backbone, runtime, listen)
-    return _Ran(detection=detection, backbone=backbone, runtime=runtime, stages=stages, epochs=epochs)
+        inputs = load_inputs(config, manifest, pixels, backbone, run_dir, watch)
+    with stages("detect"):
+        detect, settings = load_detector(config.detector), config.detector_settings()
+        detection = detect(settings, manifest, inputs, backbone, runtime, listen)
+    return _Ran(
+        detection=detection, backbone=backbone, runtime=runtime, seconds=stages.total(), epochs=epochs
+    )
+
+
+def _learning(dataset: Dataset, test: Dataset | None, adapt: Mapping[str, Any] | None) -> AdaptationConfig:
+    """Return the settings of the classifier, once it is known that the test set can measure it."""
+    if test is None and adapt is not None:
+        raise EngineError("There are settings of a classifier and no test set; name one with --test.")
+    if test is not None:
+        check_classes(test.class_names, dataset.class_names)
+    return read_settings(adapt or {})
+
+
+def _teach(
+    dataset: Dataset,
+    test: Dataset,
+    learning: AdaptationConfig,
+    config: RunConfig,
+    p_clean: np.ndarray,
+    run_dir: Path,
+    watch: Report,
+) -> dict[str, Any]:
+    """Return what a classifier comes to that learns what was found clean, and no true label."""
+    from engine.classifier.held_out import Held, store_of  # noqa: PLC0415 - Pillow, torch; so below
+    from engine.classifier.measured import measure  # noqa: PLC0415
+
+    manifest, cache = _manifest(dataset), run_dir / config.cache
+    # Images that are files are known by their path below the root, so another root has another store.
+    apart = cache if test.files is None else store_of(cache, test.files.root)
+
+    def pictures(size: int) -> "tuple[Rows, Held]":
+        pixels = _squares(test, _manifest(test), apart, size, watch)
+        return _squares(dataset, manifest, cache, size, watch), Held(pixels=pixels, labels=test.true)
+
+    return measure(learning, config, run_dir, manifest, p_clean, pictures, watch)
 
 
 def _measured(dataset: Dataset, detection: "Detection") -> dict[str, Any]:
@@ -141,7 +191,7 @@ def _measured(dataset: Dataset, detection: "Detection") -> dict[str, Any]:
 
 
 def _as_printed(
-    config: RunConfig, settings: Any, manifest: Manifest, detection: "Detection", is_clean: np.ndarray
+    config: RunConfig, settings: Any, detection: "Detection", dataset: Dataset
 ) -> dict[str, Any] | None:
     """Return the selection averaged over the batches of the last epoch, where the paper of a detector does.
 
@@ -155,8 +205,8 @@ def _as_printed(
     from engine.metrics import CLEAN_ABOVE, batch_selection  # noqa: PLC0415 - scikit-learn
     from engine.training import split  # noqa: PLC0415 - torch
 
-    batches = split(Draws(manifest.sample_ids, config.seed).order(epochs), size)
-    return asdict(batch_selection(detection.p_clean > CLEAN_ABOVE, is_clean, batches))
+    batches = split(Draws(_manifest(dataset).sample_ids, config.seed).order(epochs), size)
+    return asdict(batch_selection(detection.p_clean > CLEAN_ABOVE, dataset.is_clean, batches))
 
 
 def _course(detector: str, history: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -200,40 +250,6 @@ def _write_squares(images: np.ndarray, cache: Path, size: int, report: Report) -
         return store.read(keys)
 
 
-def read_assignments(detector: str, assignments: Iterable[str]) -> dict[str, Any]:
-    """Return the values of `key=value` texts for the settings of `detector`; of a repeated key, the last.
-
-    A value is a whole number, a number, true or false, or else text, bare or in quotes; several with commas
-    where the setting takes several. Whether the key exists and the value fits is not looked at here.
-    """
-    fields = DETECTORS[detector].model_fields if detector in DETECTORS else {}
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        key, equals, text = (part.strip() for part in assignment.partition("="))
-        if not equals or not key:
-            raise EngineError(f"--set is {assignment!r}; it has the form key=value, as in --set k=10.")
-        if key in fields and _is_tuple(fields[key].annotation):
-            values[key] = tuple(_scalar(each.strip()) for each in text.split(",")) if text else ()
-        else:
-            values[key] = _scalar(text)
-    return values
-
-
-def _is_tuple(annotation: Any) -> bool:
-    return any(typing.get_origin(each) is tuple for each in (annotation, *typing.get_args(annotation)))
-
-
-def _scalar(text: str) -> Scalar:
-    if text in ("true", "false"):
-        return text == "true"
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        return text[1:-1]
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
-
-
 def summary(result: Mapping[str, Any]) -> str:
     """Return one line about what `evaluate` returned."""
     n_samples, noise_rate = result["n_samples"], result["noise_rate"]
@@ -252,8 +268,15 @@ def summary(result: Mapping[str, Any]) -> str:
     return (
         f"{result['detector']} on {result['labels']}: {', '.join(figures)}, noise "
         f"{result['noise_rate_estimate']:.3f} of {noise_rate:.3f}; {n_samples} samples in "
-        f"{result['seconds']:.1f} s on {result['device']}"
+        f"{result['seconds']:.1f} s on {result['device']}{_of_classifier(result.get('classifier'))}"
     )
+
+
+def _of_classifier(learned: Mapping[str, Any] | None) -> str:
+    if learned is None:
+        return ""
+    words = accuracy_words(learned["accuracy"], learned["n_test"], "test")
+    return f"; {learned['model']} ({learned['adapter']}) on {learned['samples']['selected']} of them: {words}"
 
 
 def _why_undefined(result: Mapping[str, Any]) -> str:

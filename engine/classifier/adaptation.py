@@ -7,7 +7,7 @@ stopped goes on when the same command is given again. Nothing heavy is imported 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from engine.artifacts import Traces, read_scores, read_status, remove_checkpoint
-from engine.config import RunConfig, parse, read_config
-from engine.curves import best_and_last, columns
+from engine.classifier.lesson import Lesson, accuracy_words, ends_of, learn, settings_of
+from engine.config import RunConfig, read_config
 from engine.errors import EngineError
 from engine.job import Stages, installed_versions
 from engine.lifecycle import do_work
@@ -26,9 +26,7 @@ from engine.settings.adaptation import AdaptationConfig
 
 if TYPE_CHECKING:
     from engine.checkpoint import Progress
-    from engine.classifier.held_out import Held
     from engine.classifier.new import NewClassifier
-    from engine.classifier.supervised import Chosen
     from engine.rows import Rows
 
 TRACES = Traces(lock="classifier.lock", result="classifier.json", error="classifier.error.json")
@@ -100,8 +98,9 @@ def _train(asked: Asked, out: Path, report: Report) -> dict[str, Any]:
         from engine.classifier.supervised import choose  # noqa: PLC0415
 
         chosen = choose(manifest, p_clean, config)
-        _tell_of_classes(manifest, chosen, note)
-        history = _fit(asked, run, new, manifest, chosen, pixels, held, out, report)
+        lesson = Lesson(manifest=manifest, chosen=chosen, pixels=pixels, held=held)
+        lesson.tell_of_classes(note)
+        history = _fit(asked, run, new, lesson, out, report)
     with stages("write"):
         from engine.classifier.saved import write_tensors  # noqa: PLC0415
 
@@ -112,13 +111,13 @@ def _train(asked: Asked, out: Path, report: Report) -> dict[str, Any]:
         "class_prompts": list(manifest.class_prompts),
         **new.words,
         "digest": digest,
-        "settings": {**config.model_dump(mode="json"), **asdict(config.recipe(new.adapter))},
+        "settings": settings_of(config, new),
         "seed": asked.seed,
         "run": run_dir.resolve().name,
         "detector": run.detector,
-        "samples": _words_of_samples(manifest, chosen),
+        "samples": lesson.words(),
         "n_held_out": len(held.labels) if held else 0,
-        "metrics": _metrics(history),
+        "metrics": ends_of(history),
         "history": [each.model_dump() for each in history],
         "notes": notes,
         "seconds": stages.total(),
@@ -130,34 +129,14 @@ def _train(asked: Asked, out: Path, report: Report) -> dict[str, Any]:
 
 
 def _fit(
-    asked: Asked,
-    run: RunConfig,
-    new: "NewClassifier",
-    manifest: Manifest,
-    chosen: "Chosen",
-    pixels: "Rows",
-    held: "Held | None",
-    out: Path,
-    report: Report,
+    asked: Asked, run: RunConfig, new: "NewClassifier", lesson: Lesson, out: Path, report: Report
 ) -> "tuple[Progress, ...]":
-    from engine.checkpoint import Checkpoint, fingerprint  # noqa: PLC0415 - torch; so below
-    from engine.classifier.supervised import fit  # noqa: PLC0415
-    from engine.draws import Draws  # noqa: PLC0415
+    from engine.checkpoint import Checkpoint, fingerprint  # noqa: PLC0415 - torch
 
-    config = asked.config
-    facts = (chosen.selected.tolist(), config.model_dump(), new.adapter, new.fingerprint, asked.seed)
-    return fit(
-        config,
-        config.recipe(new.adapter),
-        new.classifier,
-        chosen,
-        pixels,
-        Draws(manifest.sample_ids, asked.seed),
-        Checkpoint(out, fingerprint(manifest, "classifier", *facts)),
-        report,
-        batch_size=run.batch_size,
-        held=held,
-    )
+    selected = lesson.chosen.selected.tolist()
+    facts = (selected, asked.config.model_dump(), new.adapter, new.fingerprint, asked.seed)
+    checkpoint = Checkpoint(out, fingerprint(lesson.manifest, "classifier", *facts))
+    return learn(lesson, asked.config, run, new, checkpoint, report)
 
 
 def _read_run(run_dir: Path, run: RunConfig) -> tuple[Manifest, np.ndarray]:
@@ -192,41 +171,6 @@ def _read_pictures(
     return manifest.take(pictures.kept), p_clean[list(pictures.kept)], pictures.pixels
 
 
-def _tell_of_classes(manifest: Manifest, chosen: "Chosen", note: Callable[[str], None]) -> None:
-    empty = [manifest.class_names[k] for k in np.flatnonzero(chosen.counts() == 0)]
-    if empty:
-        listed = ", ".join(map(repr, empty[:3])) + (" …" if len(empty) > 3 else "")
-        note(
-            f"{len(empty)} classes have no clean sample and are never learned ({listed}); settle some of "
-            "their labels, or set at_least."
-        )
-
-
-def _words_of_samples(manifest: Manifest, chosen: "Chosen") -> dict[str, Any]:
-    counts = chosen.counts()
-    return {
-        "n": len(manifest),
-        "selected": int(chosen.selected.sum()),
-        "settled": len(manifest.known()[0]),
-        "per_class": {name: round(float(c), 3) for name, c in zip(manifest.class_names, counts, strict=True)},
-    }
-
-
-def _metrics(history: "tuple[Progress, ...]") -> dict[str, Any]:
-    """Return the best and the last of each figure; the best is chosen on the held-out pictures themselves."""
-    ends = {
-        name.removeprefix("figures."): best_and_last(column)
-        for name, column in columns(each.model_dump() for each in history).items()
-        if name.startswith("figures.")
-    }
-    return {name: asdict(each) for name, each in ends.items() if each is not None}
-
-
-def read_settings(values: Mapping[str, Any]) -> AdaptationConfig:
-    """Return the settings of a training; raises EngineError with a sentence for the first fault."""
-    return parse(AdaptationConfig, values, "adapt")
-
-
 def summary(result: Mapping[str, Any]) -> str:
     """Return one line about what `adapt` returned."""
     samples, measured = result["samples"], result["metrics"].get("accuracy")
@@ -236,7 +180,4 @@ def summary(result: Mapping[str, Any]) -> str:
     )
     if measured is None:
         return line
-    return (
-        f"{line}, accuracy {measured['last']:.3f} on {result['n_held_out']} held-out images "
-        f"(best {measured['best_on_test']:.3f}, epoch {measured['best_epoch']})"
-    )
+    return f"{line}, {accuracy_words(measured, result['n_held_out'], 'held-out')}"

@@ -36,9 +36,7 @@ def read_held(
     Those that cannot be read are left out, and `note` is given a sentence; EngineError where none can.
     """
     manifest, root = read_labelled(table, class_names), table.resolve().parent
-    # The store knows a picture by its path below the root, so another root has another store.
-    name = hashlib.blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-    pictures = read_pixels(manifest, root, cache / f"held-out-{name}", size, report)
+    pictures = read_pixels(manifest, root, store_of(cache, root), size, report)
     if not pictures.kept:
         fault = pictures.faults[0]
         raise EngineError(
@@ -47,6 +45,12 @@ def read_held(
     if pictures.faults:
         note(f"{len(pictures.faults)} of the {len(manifest)} images in {table} cannot be read.")
     return Held(pixels=pictures.pixels, labels=manifest.given[list(pictures.kept)])
+
+
+def store_of(cache: Path, root: Path) -> Path:
+    """Return the folder for the squares of the pictures below `root`, which are known by their path there."""
+    name = hashlib.blake2b(str(root.resolve()).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    return cache / f"held-out-{name}"
 
 
 def read_labelled(table: Path, class_names: tuple[str, ...]) -> Manifest:

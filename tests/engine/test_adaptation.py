@@ -18,9 +18,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from engine.artifacts import Detection, Neighbours, read_events, write_detection, write_json
-from engine.classifier.adaptation import Asked, adapt, read_settings, summary
+from engine.classifier.adaptation import Asked, adapt, summary
 from engine.classifier.held_out import Held, read_held
 from engine.classifier.imagenet import ImageNetTrunk, load_imagenet
+from engine.classifier.lesson import read_settings
 from engine.classifier.saved import COSINE_SCALE, SavedClassifier, Trunk, load_classifier
 from engine.classifier.supervised import _tower_terms, choose, fit
 from engine.clip.backbone import Backbone

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import engine.evaluate
-from engine.config import parse
+from engine.config import parse, read_assignments
 from engine.datasets import Dataset
 from engine.detectors import Inputs
 from engine.errors import EngineError
-from engine.evaluate import evaluate, read_assignments, summary
+from engine.evaluate import evaluate, summary
 from engine.pixels import square
 from engine.settings import DETECTORS, KnnConfig
 from tests.engine.conftest import NAMES, REPOSITORY, draw
