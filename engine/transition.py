@@ -19,6 +19,7 @@ import numpy as np
 ITERATIONS = 60
 TOLERANCE = 1e-7
 FLOOR = 1e-9
+MOSTLY = 0.8  # of the classes are labelled as themselves, where a model is taken to know their names
 TEMPERATURES = (0.5, 0.7, 0.85, 1.0, 1.15, 1.4, 1.8, 2.5, 4.0, 7.0)
 
 
@@ -159,14 +160,21 @@ def prior_evidence(given: np.ndarray, n_classes: int) -> float:
     return float((present * np.log(present)).sum())
 
 
-def trust_zero_shot(zero_shot: float, probe: float, prior: float) -> tuple[bool, str]:
+def named_share(matrix: np.ndarray) -> float:
+    """Return the share of classes that are labelled as themselves at least as often as any other, [0, 1]."""
+    return float((np.diag(matrix) >= matrix.max(axis=1)).mean())
+
+
+def trust_zero_shot(zero_shot: float, probe: float, prior: float, named: float) -> tuple[bool, str]:
     """Return whether zero-shot stays, and the reason in words (methods §16, "Which P").
 
-    Arguments are mean log evidences. A probe is fitted to the given labels, so structured noise flatters
-    it: zero-shot stays unless its gain over the label prior is less than half of the probe's.
+    The first three are mean log evidences. A probe is fitted to the given labels, so structured noise
+    flatters it: zero-shot stays unless its gain over the label prior is less than half of the probe's. named:
+    see `named_share`, of the EM on the answers by name: a model that tells the classes apart but calls them
+    by each other's names has evidence, too, in a T that swaps them.
     """
     gain, other = zero_shot - prior, probe - prior
-    keep = gain >= 0.5 * other
+    keep = gain >= 0.5 * other and named >= MOSTLY
     verdict = (
         "the model knows these classes by name"
         if keep

@@ -5,7 +5,8 @@ better, but it also remembers what it was told; so F copies of it learn, each fr
 is asked about the one that it has not seen:
 
     r_i    posterior of the EM on what CLIP says untrained                           methods §16
-    f:     min Σ_{i ∉ f} CE(softmax(s·I_f(x_i)·W_fᵀ), r_i)         W_f begins as the text features T
+    f:     min Σ_{i ∉ f} CE(softmax(s·I_f(x_i)·W_fᵀ), r_i)         W_f begins as the text features T, or
+                                                                   as `directions` of the images i ∉ f
     P_i    ∝ P_i^{CLIP (1 − w)} · P_i^{f(i) w}                     each at the temperature of highest evidence
     p_clean: the EM on P
 
@@ -37,7 +38,7 @@ from engine.scoring import encode_rows, store_features
 from engine.settings import CrossfitConfig
 from engine.tower import ImageTower, load_image_tower
 from engine.training import Plan, Terms, TermsOf, split, train
-from engine.transition import prior_evidence, trust_zero_shot
+from engine.transition import named_share, prior_evidence, trust_zero_shot
 
 
 def detect(
@@ -63,13 +64,18 @@ def detect(
     probe_NK = _probe(manifest, np.mean(views, axis=0), fold, runtime, manifest.current())
     named, probed = em.suited(named_NK), em.suited(probe_NK)
     prior = prior_evidence(manifest.given, manifest.n_classes)
-    trusted, reason = trust_zero_shot(named.evidence, probed.evidence, prior)
+    share = named_share(em.fit(named).matrix)
+    trusted, reason = trust_zero_shot(named.evidence, probed.evidence, prior, share)
     untrained = named if trusted else probed
     target_NK = em.fit(untrained).posterior
     if config.tower == "frozen":
         learned = em.suited(_probe(manifest, np.mean(views, axis=0), fold, runtime, target_NK.argmax(axis=1)))
     else:
-        copies = _tune(config, manifest, inputs, backbone, fold, target_NK, draws, report)
+        begin = [
+            inputs.classes if trusted else directions(inputs.features[fold != f], target_NK[fold != f])
+            for f in range(config.folds)
+        ]
+        copies = _tune(config, manifest, inputs, backbone, begin, fold, target_NK, draws, report)
         learned = em.suited(_ask(copies, fold, inputs, backbone, shifts, report))
     final = em.suited(pool((untrained.probs, learned.probs), (1 - config.weight, config.weight)))
     fit = em.fit(final)
@@ -155,13 +161,14 @@ def _tune(
     manifest: Manifest,
     inputs: Inputs,
     backbone: Backbone,
+    begin: Sequence[np.ndarray],
     fold: np.ndarray,
     target_NK: np.ndarray,
     draws: Draws,
     report: Report,
 ) -> list[_Copy]:
-    """Train a copy for each fold on the samples of the others, step by step in turn."""
-    copies = [_new_copy(config, inputs, backbone) for _ in range(config.folds)]
+    """Train a copy for each fold on the samples of the others, step by step in turn; begin: their first W."""
+    copies = [_new_copy(config, inputs, backbone, class_KD) for class_KD in begin]
     n = len(manifest)
 
     def batches_of(epoch: int) -> list[np.ndarray]:
@@ -188,11 +195,22 @@ def _tune(
     return copies
 
 
-def _new_copy(config: CrossfitConfig, inputs: Inputs, backbone: Backbone) -> _Copy:
+def _new_copy(config: CrossfitConfig, inputs: Inputs, backbone: Backbone, class_KD: np.ndarray) -> _Copy:
     generator = torch.Generator().manual_seed(inputs.seed)
     tower = load_image_tower(backbone, config.adapter, generator)
-    classes = torch.from_numpy(inputs.classes).to(backbone.runtime.device).clone().requires_grad_()
+    classes = torch.from_numpy(class_KD).to(backbone.runtime.device).clone().requires_grad_()
     return _Copy(tower=tower, classes=classes)
+
+
+def directions(feature_ND: np.ndarray, target_NK: np.ndarray) -> np.ndarray:
+    """Return where the images of each class lie, seen from the middle of all, (K, D) float32, unit rows.
+
+    What W begins as where CLIP does not know the names. target_NK: shares of each class; one that nobody
+    belongs to points nowhere in particular.
+    """
+    weight_K1 = np.maximum(target_NK.sum(axis=0), 1e-6)[:, None]
+    away_KD = (target_NK.T @ feature_ND) / weight_K1 - feature_ND.mean(axis=0)
+    return (away_KD / np.maximum(np.linalg.norm(away_KD, axis=1, keepdims=True), 1e-6)).astype(np.float32)
 
 
 def _terms_of(copies: Sequence[_Copy], inputs: Inputs, target_NK: torch.Tensor, draws: Draws) -> TermsOf:

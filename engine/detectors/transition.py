@@ -16,7 +16,7 @@ from engine.probe import fold_of, out_of_fold
 from engine.progress import Report
 from engine.runtime import Runtime
 from engine.settings import TransitionConfig
-from engine.transition import prior_evidence, trust_zero_shot
+from engine.transition import named_share, prior_evidence, trust_zero_shot
 
 
 def detect(
@@ -39,7 +39,7 @@ def detect(
     if config.posterior != "zero_shot":
         answers["probe"] = em.tempered(_probe(config, manifest, inputs, runtime), config.alpha)
     prior = prior_evidence(manifest.given, manifest.n_classes)
-    chosen, reason = _choose(config, answers, prior)
+    chosen, reason = _choose(config, em, answers, prior)
     answer = answers[chosen]
     fit = em.fit(answer)
     evidence = {"prior": prior, **{name: each.evidence for name, each in answers.items()}}
@@ -73,8 +73,12 @@ def _probe(config: TransitionConfig, manifest: Manifest, inputs: Inputs, runtime
     )
 
 
-def _choose(config: TransitionConfig, answers: dict[str, Answer], prior: float) -> tuple[str, str]:
+def _choose(
+    config: TransitionConfig, em: Weigher, answers: dict[str, Answer], prior: float
+) -> tuple[str, str]:
     if config.posterior != "auto":
         return config.posterior, f"the settings ask for {config.posterior}"
-    trusted, reason = trust_zero_shot(answers["zero_shot"].evidence, answers["probe"].evidence, prior)
+    named, probed = answers["zero_shot"], answers["probe"]
+    share = named_share(em.fit(named).matrix)
+    trusted, reason = trust_zero_shot(named.evidence, probed.evidence, prior, share)
     return ("zero_shot" if trusted else "probe"), reason

@@ -110,7 +110,6 @@ def draw(sample_id: str, label: int, size: int = 4) -> np.ndarray:
 
 TRAINED = {
     "deft": {"views": 1, "batch_size": 16, "epochs": 5},
-    "crossfit": {"epochs": 1, "views": 1, "batch_size": 32},
     "avl_prompter": {"batch_size": 32, "epochs": 1},
     "maple": {"batch_size": 8, "epochs": 1, "depth": 1},
     "coop": {"batch_size": 16, "epochs": 8, "views": 0},
@@ -118,6 +117,7 @@ TRAINED = {
 }
 """The detectors that need real towers, with settings that take a second."""
 TINY = {
+    "crossfit": {"epochs": 1, "views": 1, "batch_size": 32},
     "turn": {"batch_size": 16, "epochs": 2, "learning_rate": 1e-3},
     "loss_gmm": {"batch_size": 8, "epochs": 4, "learning_rate": 0.02},
     "small_loss": {"batch_size": 8, "epochs": 8, "learning_rate": 0.02, "prompt_length": 3},

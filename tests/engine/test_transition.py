@@ -4,6 +4,7 @@ import pytest
 from engine.transition import (
     fit_temperature,
     fit_transition,
+    named_share,
     prior_evidence,
     temper,
     trust_zero_shot,
@@ -118,9 +119,23 @@ def test_a_class_without_samples_and_an_answer_of_zero_stay_finite():
     ],
 )
 def test_zero_shot_stays_unless_its_gain_is_less_than_half_of_the_probes(zero_shot, probe, keep):
-    trusted, reason = trust_zero_shot(zero_shot, probe, -2.30)
+    trusted, reason = trust_zero_shot(zero_shot, probe, -2.30, 1.0)
     assert trusted is keep
     assert ("does not know" in reason) is not keep
+
+
+def test_a_model_that_calls_the_classes_by_each_others_names_does_not_know_them():
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 5, 500)
+    probs = np.full((500, 5), 0.02, dtype=np.float32)
+    probs[np.arange(500), (true + (true < 2)) % 5] = 0.92  # the first two are called by the next one's name
+    swapped = fit_transition(probs, true)
+    assert named_share(swapped.matrix) == pytest.approx(0.6)
+    probs[np.arange(500), true] = 2.0
+    right = fit_transition(probs / probs.sum(axis=1, keepdims=True), true)
+    assert named_share(right.matrix) == 1
+    for fit, keep in ((swapped, False), (right, True)):
+        assert trust_zero_shot(-0.5, -0.5, -1.6, named_share(fit.matrix))[0] is keep
 
 
 def test_the_prior_evidence_of_balanced_labels_is_their_entropy():
