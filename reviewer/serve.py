@@ -1,8 +1,10 @@
 """One server for one workspace, from the first look at it to the last answer."""
 
+import signal
 import socket
 import threading
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -55,6 +57,7 @@ def serve(
             opened = opening.take(workspace)
             threading.Thread(target=build, args=opened, name="page", daemon=True).start()
         announce(url)
+        _close_when_told(server)
         server.run(sockets=[listener])
     finally:
         listener.close()
@@ -62,6 +65,24 @@ def serve(
         download.close()
     if failures:
         raise failures[0]
+
+
+def _close_when_told(server: uvicorn.Server) -> None:
+    """Let SIGTERM and a terminal that is closed end the server as Ctrl+C does: what is open is closed then.
+
+    uvicorn stops for SIGTERM and raises it once more, which ends a process on the spot that has no handler of
+    its own, with its drawings going on and the workspace noted as open.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals come to the main thread alone
+    signal.signal(signal.SIGTERM, _leave)
+    hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hang_up is not None and signal.getsignal(hang_up) == signal.SIG_DFL:  # nohup ignores it
+        signal.signal(hang_up, server.handle_exit)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,16 +2,18 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 import reviewer.__main__ as reviewer_main
 from engine.settings import DETECTORS
-from tests.driver import ROOT, reviewer, served, write_digits
+from tests.driver import ROOT, reviewer, served, write_digits, write_random_clip
 
 
 def refused(*arguments: str | Path, cwd: Path = ROOT) -> str:
@@ -273,6 +275,31 @@ def test_a_second_command_finds_the_open_workspace(workspace: Path, tmp_path: Pa
         assert server.client.get("/healthz").status_code == 200
     reviewer("export", workspace, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
+
+
+def drawing_for(workspace: Path) -> list[int]:
+    """Return the processes that draw for a workspace."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if "illustrate" in words and any(str(workspace) in each for each in words):
+            found.append(process.pid)
+    return found
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_stop_it_leaves_nothing_behind(how: signal.Signals, photos: Path, tmp_path: Path) -> None:
+    """Whatever says so: the workspace is not noted as open, and nobody draws for it any more."""
+    workspace = tmp_path / "workspace"
+    weights = write_random_clip(tmp_path / "clip")
+    reviewer("init", workspace, "--images", photos / "images", "--weights", weights)
+    reviewer("triage", workspace)
+    with served(workspace) as server:
+        server.wait(lambda: drawing_for(workspace) != [], 30)  # for seconds: it has torch to import
+        server.process.send_signal(how)
+        server.process.wait(20)
+        assert drawing_for(workspace) == []
+    assert not (workspace / "server.json").exists()
 
 
 def test_after_a_power_cut_the_workspace_opens_again(workspace: Path, tmp_path: Path) -> None:

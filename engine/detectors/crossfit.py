@@ -34,11 +34,12 @@ from engine.pooling import Weigher, pool
 from engine.probe import fold_of, out_of_fold
 from engine.progress import Report
 from engine.runtime import Runtime, every_core
-from engine.scoring import encode_rows, store_features
+from engine.scoring import encode_rows
 from engine.settings import CrossfitConfig
 from engine.tower import ImageTower, load_image_tower
 from engine.training import Plan, Terms, TermsOf, split, train
 from engine.transition import named_share, prior_evidence, trust_zero_shot
+from engine.views import store_views, view_shifts
 
 
 def detect(
@@ -57,9 +58,9 @@ def detect(
     em = Weigher(manifest)
     draws = Draws(manifest.sample_ids, inputs.seed)
     fold = fold_of(manifest.sample_ids, config.folds, inputs.seed)
-    # Epochs count from 1, so no epoch of a training draws the same numbers.
-    shifts = [draw_shifts(draws, -view, backbone.image_size) for view in range(1, config.views + 1)]
-    views = _looks(inputs, backbone, shifts, report)
+    shifts = view_shifts(draws, config.views, backbone.image_size)
+    shifted = store_views(inputs, backbone, shifts, report)
+    views = [inputs.features, *(each.take(slice(None)) for each in shifted)]
     named_NK = _mean([softmax(backbone.logit_scale * (view @ inputs.classes.T)) for view in views])
     probe_NK = _probe(manifest, np.mean(views, axis=0), fold, runtime, manifest.current())
     named, probed = em.suited(named_NK), em.suited(probe_NK)
@@ -103,25 +104,6 @@ def detect(
             "epochs": config.epochs if config.tower == "adapted" else 0,
         },
     )
-
-
-def _looks(inputs: Inputs, backbone: Backbone, shifts: Sequence[Shifts], report: Report) -> list[np.ndarray]:
-    """Return the frozen features of the pictures as they are and of each shifted view, (N, D) each."""
-    if shifts:
-        report("stage", stage="views")
-    views = [
-        store_features(
-            backbone,
-            inputs.pixels,
-            cache=inputs.cache,
-            batch_size=inputs.batch_size,
-            report=report,
-            shifts=each,
-            stage="views",
-        ).take(slice(None))
-        for each in shifts
-    ]
-    return [inputs.features, *views]
 
 
 def _mean(answers: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from assets.build.make_demo import read_truth
 from engine.artifacts import append_event, process_stamp, read_scores, write_json
 from engine.manifest import Pin, read_manifest
+from reviewer.demo import open_demo
 from reviewer.jobs import run_directories
 from reviewer.workspace import open_workspace
 from tests.driver import Server, browser_page, choose_option, position, served, wait_for_card
 
+NO_CLASS = ("out_of_scope", "bad_image")
 SOON = 20_000  # ms for what the page does
 TRAINED = 120_000  # ms for a short training, its start included
 
@@ -23,6 +26,15 @@ TRAINED = 120_000  # ms for a short training, its start included
 def server(ranked: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     copy = Path(shutil.copytree(ranked, tmp_path_factory.mktemp("runs") / "digits"))
     with served(copy) as server:
+        yield server
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Server]:
+    """The demo as it is opened for the first time, ranked."""
+    workspace = open_demo(tmp_path / "demo").root
+    with served(workspace) as server:
+        server.wait_for_ranking()
         yield server
 
 
@@ -71,13 +83,13 @@ def decide(server: Server, count: int, true_label: Callable[[str], str]) -> dict
     made = {}
     for card in server.client.get(f"/api/cards?count={count}").json()["cards"]:
         true = true_label(card["path"])
-        outcome = "keep" if true == card["given"]["name"] else "relabel"
+        outcome = true if true in NO_CLASS else "keep" if true == card["given"]["name"] else "relabel"
         entry = {
             "id": f"decision-{card['position']:06}",
             "position": card["position"],
             "sample_id": card["sample_id"],
             "outcome": outcome,
-            "labels": [] if outcome == "keep" else [true],
+            "labels": [true] if outcome == "relabel" else [],
         }
         answer = server.client.post("/api/decisions", json={"decisions": [entry]}).json()
         assert answer["saved"] == [entry["id"]]
@@ -87,9 +99,10 @@ def decide(server: Server, count: int, true_label: Callable[[str], str]) -> dict
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_deft_is_trained_watched_and_orders_the_cards_and_learns_from_decisions(
-    server: Server, digits: tuple[Path, dict[str, tuple[str, str]]]
+def test_deft_is_trained_on_the_demo_watched_and_orders_the_cards_and_learns_from_decisions(
+    demo: Server,
 ) -> None:
+    server, true = demo, {each.path: each.true_label for each in read_truth()}
     n_runs = len(run_directories(open_workspace(server.workspace)))
     with browser_page(server.url) as (page, noise):
         before = position(page)
@@ -114,7 +127,7 @@ def test_deft_is_trained_watched_and_orders_the_cards_and_learns_from_decisions(
         assert page.locator(".ls-run").all_text_contents()[0].startswith("deft")
         assert page.locator(".ls-run", has_text="transition").count() == 1
 
-        chosen = decide(server, 30, lambda path: digits[1][path][1])
+        chosen = decide(server, 30, lambda path: true[path])
         open_runs(page)
         page.get_by_text("learns from 30 decisions").wait_for(timeout=SOON)
         choose(page, "DeFT", Epochs=4)
@@ -128,14 +141,17 @@ def test_deft_is_trained_watched_and_orders_the_cards_and_learns_from_decisions(
 
 
 def assert_honoured(run_dir: Path, chosen: dict[str, str]) -> None:
-    """What people decided is what the run says of these samples."""
-    classes = [(name, name) for name in sorted(set(chosen.values()) | set(_labels(run_dir)))]
+    """What people decided is what the run says of these samples; those of no class are not in it."""
+    classes = [(name, name) for name in sorted(set(chosen.values()) - {*NO_CLASS} | set(_labels(run_dir)))]
     manifest = read_manifest(run_dir / "manifest.csv", classes)
     pins = dict(zip(manifest.sample_ids, manifest.pins, strict=True))
     scores = read_scores(run_dir)
     p_clean = dict(zip(scores.sample_ids.tolist(), scores.p_clean.tolist(), strict=True))
-    for sample_id in chosen:
-        assert p_clean[sample_id] == (1.0 if pins[sample_id] is Pin.CLEAN else 0.0)
+    for sample_id, label in chosen.items():
+        if label in NO_CLASS:
+            assert sample_id not in p_clean
+        else:
+            assert p_clean[sample_id] == (1.0 if pins[sample_id] is Pin.CLEAN else 0.0)
 
 
 def _labels(run_dir: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """Where DeFT's image features come from: an image tower that learns, or a store of frozen ones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,11 +13,10 @@ from engine.detectors import Inputs
 from engine.draws import Draws
 from engine.errors import EngineError
 from engine.progress import Report
-from engine.rows import Rows
-from engine.scoring import store_features
 from engine.settings import DeftConfig
 from engine.settings.adapters import AdapterKind
 from engine.tower import ImageTower, load_image_tower
+from engine.views import store_views, view_shifts
 
 LEARNS = {
     "vpt": "prompts",
@@ -123,20 +121,8 @@ class Frozen:
         self.reason = reason
         self._draws, self._features = draws, inputs.features
         self._device = backbone.runtime.device
-        report("stage", stage="views")
-        self._views: Sequence[Rows] = [
-            store_features(
-                backbone,
-                inputs.pixels,
-                cache=inputs.cache,
-                batch_size=inputs.batch_size,
-                report=report,
-                # Epochs count from 1, so no epoch of a training draws the same numbers.
-                shifts=draw_shifts(draws, -view, backbone.image_size),
-                stage="views",
-            )
-            for view in range(1, config.views + 1)
-        ]
+        shifts = view_shifts(draws, config.views, backbone.image_size)
+        self._views = store_views(inputs, backbone, shifts, report)
 
     def parameters(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """Return nothing: this tower does not learn."""

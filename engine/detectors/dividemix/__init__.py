@@ -20,7 +20,6 @@ import numpy as np
 import torch
 
 from engine.artifacts import Detection
-from engine.augment import draw_shifts
 from engine.checkpoint import Checkpoint, fingerprint
 from engine.clip.backbone import Backbone
 from engine.detectors import Inputs, softmax
@@ -40,11 +39,11 @@ from engine.heads import (
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.runtime import Runtime
-from engine.scoring import store_features
 from engine.selection import Judgement
 from engine.settings import DividemixConfig
 from engine.tower import new_head
 from engine.training import train
+from engine.views import store_views, view_shifts
 
 
 def detect(
@@ -122,23 +121,10 @@ def _load_views(
     config: DividemixConfig, inputs: Inputs, backbone: Backbone, draws: Draws, report: Report
 ) -> Views:
     """Return the stored features and those of shifted copies, the same ones that `deft` stores."""
-    if config.views:
-        report("stage", stage="views")
-    shifted = [
-        store_features(
-            backbone,
-            inputs.pixels,
-            cache=inputs.cache,
-            batch_size=inputs.batch_size,
-            report=report,
-            shifts=draw_shifts(draws, -number, backbone.image_size),
-            stage="views",
-        )
-        for number in range(1, config.views + 1)
-    ]
+    shifts = view_shifts(draws, config.views, backbone.image_size)
     return Views(
         plain=inputs.features,
-        shifted=shifted,
+        shifted=store_views(inputs, backbone, shifts, report),
         move=standardiser(inputs.features),
         device=backbone.runtime.device,
     )
