@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKSPACE ?=
 
-.PHONY: run test check lint slow clean
+.PHONY: run test browser check lint slow clean
 
 # The stamp is touched last: an install that broke off is done again. A venv without pip is what Debian
 # leaves when python3-venv is missing.
@@ -16,10 +16,13 @@ run: .venv/installed ## open the demo, or WORKSPACE=folder
 	$(BIN)/python -m reviewer $(if $(strip $(WORKSPACE)),open "$(WORKSPACE)",demo)
 
 # A file stays with one worker: its tests share servers and workspaces.
-test: .venv/installed ## all tests that run offline on a CPU in minutes
+test: .venv/installed ## all tests that run offline on a CPU in minutes, without a browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: .venv/installed lint test ## what CI runs
+browser: .venv/installed ## the tests of the page, in Chromium
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'browser and not slow and not gpu' tests/browser
+
+check: .venv/installed lint test browser ## what CI runs
 
 lint: .venv/installed
 	$(BIN)/ruff format --check
