@@ -76,7 +76,7 @@ def evaluate(
         ran = _detect(dataset, config, run_dir, watch)
         classifier = None
         if test is not None:
-            classifier = _teach(dataset, test, learning, config, ran.detection.p_clean, run_dir, watch)
+            classifier = _teach(dataset, test, learning, config, ran, run_dir, watch)
     return {**_of_detector(dataset, config, ran), "classifier": classifier}
 
 
@@ -96,7 +96,7 @@ def _of_detector(dataset: Dataset, config: RunConfig, ran: "_Ran") -> dict[str, 
         "noise_rate": float((~dataset.is_clean).mean()),
         "noise_rate_estimate": detection.notes.get("noise_rate", 1 - mean_p_clean),
         **_measured(dataset, detection),
-        "paper_compatible": _as_printed(config, settings, detection, dataset),
+        "paper_compatible": _as_printed(config, settings, ran, dataset.is_clean),
         **_course(config.detector, detection.notes.get("history") or ran.epochs),
         "seconds": seconds.pop("total"),
         "stage_seconds": seconds,
@@ -112,6 +112,7 @@ def _of_detector(dataset: Dataset, config: RunConfig, ran: "_Ran") -> dict[str, 
 class _Ran:
     """What a detector found, with what, how long each stage took, and what it told of its epochs."""
 
+    manifest: Manifest
     detection: "Detection"
     backbone: "Backbone"
     runtime: "Runtime"
@@ -140,7 +141,12 @@ def _detect(dataset: Dataset, config: RunConfig, run_dir: Path, watch: Report) -
         detect, settings = load_detector(config.detector), config.detector_settings()
         detection = detect(settings, manifest, inputs, backbone, runtime, listen)
     return _Ran(
-        detection=detection, backbone=backbone, runtime=runtime, seconds=stages.total(), epochs=epochs
+        manifest=manifest,
+        detection=detection,
+        backbone=backbone,
+        runtime=runtime,
+        seconds=stages.total(),
+        epochs=epochs,
     )
 
 
@@ -158,7 +164,7 @@ def _teach(
     test: Dataset,
     learning: AdaptationConfig,
     config: RunConfig,
-    p_clean: np.ndarray,
+    ran: _Ran,
     run_dir: Path,
     watch: Report,
 ) -> dict[str, Any]:
@@ -166,7 +172,7 @@ def _teach(
     from engine.classifier.held_out import Held, store_of  # noqa: PLC0415 - Pillow, torch; so below
     from engine.classifier.measured import measure  # noqa: PLC0415
 
-    manifest, cache = _manifest(dataset), run_dir / config.cache
+    manifest, p_clean, cache = ran.manifest, ran.detection.p_clean, run_dir / config.cache
     # Images that are files are known by their path below the root, so another root has another store.
     apart = cache if test.files is None else store_of(cache, test.files.root)
 
@@ -190,9 +196,7 @@ def _measured(dataset: Dataset, detection: "Detection") -> dict[str, Any]:
     }
 
 
-def _as_printed(
-    config: RunConfig, settings: Any, detection: "Detection", dataset: Dataset
-) -> dict[str, Any] | None:
+def _as_printed(config: RunConfig, settings: Any, ran: _Ran, is_clean: np.ndarray) -> dict[str, Any] | None:
     """Return the selection averaged over the batches of the last epoch, where the paper of a detector does.
 
     The batches are those of the training. The selection is the final one: the published code takes the masks
@@ -205,8 +209,8 @@ def _as_printed(
     from engine.metrics import CLEAN_ABOVE, batch_selection  # noqa: PLC0415 - scikit-learn
     from engine.training import split  # noqa: PLC0415 - torch
 
-    batches = split(Draws(_manifest(dataset).sample_ids, config.seed).order(epochs), size)
-    return asdict(batch_selection(detection.p_clean > CLEAN_ABOVE, dataset.is_clean, batches))
+    batches = split(Draws(ran.manifest.sample_ids, config.seed).order(epochs), size)
+    return asdict(batch_selection(ran.detection.p_clean > CLEAN_ABOVE, is_clean, batches))
 
 
 def _course(detector: str, history: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

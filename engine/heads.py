@@ -19,16 +19,11 @@ from engine.clip.backbone import Backbone
 from engine.detectors import Inputs, pinned_p_clean
 from engine.detectors.deft.terms import Labels
 from engine.draws import Draws
-from engine.losses import (
-    EarlyTargets,
-    cross_entropy,
-    generalised_cross_entropy,
-    symmetric_cross_entropy,
-)
+from engine.losses import SettingsLoss
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.rows import RowCache
-from engine.settings.losses import LossSettings, SgdSettings, TowerSettings
+from engine.settings.losses import SgdSettings, TowerSettings
 from engine.tower import ImageTower, head_logits, load_image_tower, new_head
 from engine.training import Plan, Terms, split, train
 from engine.transition import fit_temperature, temper
@@ -40,12 +35,6 @@ RATED_WIDTH = 128  # directions of the features that the rate of a head is meant
 WORTH_THREADS = 30_000_000
 TOWER_RATE = 5e-4  # of DeFT's baselines that train all blocks
 FEW_RATE = 0.03  # of those that train few parameters
-LOSS_WORDS = {
-    "ce": "cross-entropy",
-    "gce": "generalised cross-entropy",
-    "sce": "symmetric cross-entropy",
-    "elr": "early-learning regularisation",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,38 +165,6 @@ def store_pooled(backbone: Backbone, inputs: Inputs, report: Report) -> np.ndarr
         return store.read(pixels.keys).take(slice(None))
 
 
-class SettingsLoss:
-    """The loss that the settings name, one number per sample; `memory` is what it keeps between epochs.
-
-    Where people settled a label it is cross-entropy with their answer (methods §12.3): a robust loss would
-    forgive itself not to learn it.
-    """
-
-    def __init__(self, settings: LossSettings, n: int, n_classes: int, device: torch.device):
-        self._settings = settings
-        is_elr = settings.loss == "elr"
-        self._early = EarlyTargets(n, n_classes, settings.elr_momentum, device) if is_elr else None
-        self.memory = {"early": self._early.now} if self._early else {}
-
-    def begin(self) -> None:
-        """Begin an epoch."""
-        if self._early:
-            self._early.begin()
-
-    def __call__(self, logits_BK: torch.Tensor, known: Labels, row_B: torch.Tensor) -> torch.Tensor:
-        """Return the loss of each sample, (B,) float32; row_B: (B,) int64, their rows."""
-        settings, plain_B = self._settings, cross_entropy(logits_BK, known.target)
-        if settings.loss == "gce":
-            robust_B = generalised_cross_entropy(logits_BK, known.target, settings.gce_power)
-        elif settings.loss == "sce":
-            robust_B = symmetric_cross_entropy(logits_BK, known.target, settings.sce_alpha, settings.sce_beta)
-        elif self._early:
-            robust_B = plain_B + settings.elr_weight * self._early.term(logits_BK, row_B)
-        else:
-            return plain_B
-        return torch.where(known.is_settled, plain_B, robust_B)
-
-
 def train_head(
     head: dict[str, torch.Tensor],
     feature_NW: np.ndarray,
@@ -234,7 +191,7 @@ def train_head(
     def terms(rows: np.ndarray, epoch: int) -> Terms:
         row_B = torch.from_numpy(rows).to(feature.device)
         logits_BK, known = head_logits(head, feature[row_B]), labels.take(row_B)
-        value = loss(logits_BK, known, row_B).sum()
+        value = loss(logits_BK, known.target, known.is_settled, row_B).sum()
         return Terms(losses={"classify": (value, float(len(rows)))}, shares=agreement(logits_BK, known))
 
     with few_threads(batch_size * head["head.weight"].numel()):

@@ -126,6 +126,8 @@ def _compute(run_dir: Path, report: Report) -> dict[str, Any]:
         "detector": config.detector,
         "n_samples": len(manifest),
         "n_faults": len(pictures.faults),
+        # A text can be compared with CLIP's own features, and not with those that a detector made of them.
+        "embeddings": "clip" if detection.embeddings is inputs.features else "detector",
         "processes": distributed.team().size,
         "seconds": stages.total(),
         "speed": speed,

@@ -3,9 +3,17 @@
 import torch
 from torch.nn import functional
 
+from engine.settings.losses import LossSettings
+
 PAIR_FLOOR = 1e-5  # of DeFT's code: below it the gradient is zero, which −log σ would not have
 SCE_FLOOR = 1e-4  # the logarithm of an impossible label, Wang et al. 2019
 ELR_FLOOR = 1e-4  # of the probabilities that early-learning regularisation remembers
+LOSS_WORDS = {
+    "ce": "cross-entropy",
+    "gce": "generalised cross-entropy",
+    "sce": "symmetric cross-entropy",
+    "elr": "early-learning regularisation",
+}
 
 
 def cross_entropy(logits_BK: torch.Tensor, target_BK: torch.Tensor) -> torch.Tensor:
@@ -81,6 +89,47 @@ class EarlyTargets:
         target_BK = early_target(logits_BK, self._before[row_B], self._momentum)
         self.now[row_B] = target_BK
         return early_learning(logits_BK, target_BK)
+
+
+class SettingsLoss:
+    """The loss that the settings name, one number per sample; `memory` is what it keeps between epochs.
+
+    Where people settled a label it is cross-entropy with their answer (methods §12.3): a robust loss would
+    forgive itself not to learn it.
+    """
+
+    def __init__(self, settings: LossSettings, n: int, n_classes: int, device: torch.device):
+        self._settings = settings
+        is_elr = settings.loss == "elr"
+        self._early = EarlyTargets(n, n_classes, settings.elr_momentum, device) if is_elr else None
+        self.memory = {"early": self._early.now} if self._early else {}
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+        if self._early:
+            self._early.begin()
+
+    def __call__(
+        self,
+        logits_BK: torch.Tensor,
+        target_BK: torch.Tensor,
+        is_settled_B: torch.Tensor,
+        row_B: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the loss of each sample, (B,) float32.
+
+        target: (B, K), rows sum to 1. is_settled: (B,) bool, by people. row_B: (B,) int64.
+        """
+        settings, plain_B = self._settings, cross_entropy(logits_BK, target_BK)
+        if settings.loss == "gce":
+            robust_B = generalised_cross_entropy(logits_BK, target_BK, settings.gce_power)
+        elif settings.loss == "sce":
+            robust_B = symmetric_cross_entropy(logits_BK, target_BK, settings.sce_alpha, settings.sce_beta)
+        elif self._early:
+            robust_B = plain_B + settings.elr_weight * self._early.term(logits_BK, row_B)
+        else:
+            return plain_B
+        return torch.where(is_settled_B, plain_B, robust_B)
 
 
 def yes(margin: torch.Tensor) -> torch.Tensor:

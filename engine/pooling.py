@@ -13,7 +13,16 @@ from scipy.optimize import minimize_scalar
 
 from engine.manifest import Manifest
 from engine.probe import fold_of
-from engine.transition import FLOOR, Transition, fit_temperature, fit_transition, temper
+from engine.transition import (
+    FLOOR,
+    Transition,
+    fit_temperature,
+    fit_transition,
+    named_share,
+    prior_evidence,
+    temper,
+    trust_zero_shot,
+)
 
 TINY = 1e-9
 ALPHAS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -37,6 +46,22 @@ class Answer:
     temperature: float
     evidence: float
     alpha: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which answer stands for CLIP, what the EM makes of it, and why, in words. by_name: whether it is that
+    of the class names, and not that of a probe."""
+
+    answer: Answer
+    fit: Transition
+    by_name: bool
+    reason: str
+
+    @property
+    def posterior(self) -> str:
+        """What it is called in the notes of a run."""
+        return "zero_shot" if self.by_name else "probe"
 
 
 class Weigher:
@@ -73,6 +98,20 @@ class Weigher:
             evidence=held_out.evidence(temperature, alpha),
             alpha=alpha,
         )
+
+    @property
+    def prior(self) -> float:
+        """The evidence of the labels' own frequencies, nats."""
+        return prior_evidence(self._given, self._manifest.n_classes)
+
+    def choose(self, named: Answer, probed: Answer) -> Choice:
+        """Return the answer by name where CLIP knows the classes by name, else that of the probe."""
+        fit = self.fit(named)
+        share = named_share(fit.matrix)
+        by_name, reason = trust_zero_shot(named.evidence, probed.evidence, self.prior, share)
+        if by_name:
+            return Choice(answer=named, fit=fit, by_name=True, reason=reason)
+        return Choice(answer=probed, fit=self.fit(probed), by_name=False, reason=reason)
 
     def fit(self, answer: Answer) -> Transition:
         """Return what the EM makes of P and the given labels."""

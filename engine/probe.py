@@ -8,6 +8,8 @@ import torch
 from scipy.optimize import minimize
 from torch.nn import functional
 
+from engine.manifest import Manifest, Pin
+
 FLOOR = 1e-6
 # Weight of ‖W‖²/2 beside the mean cross-entropy on standardised features, chosen on the label sets of
 # methods §16: ten times less overfits 40 % noise, ten times more blurs the digits.
@@ -52,6 +54,19 @@ def out_of_fold(
                 image_ND[training], label_N[training], image_ND[asked], n_classes
             ).cpu()
     return probs
+
+
+def ask_probe(
+    manifest: Manifest,
+    features: np.ndarray,
+    labels: np.ndarray,
+    fold: np.ndarray,
+    device: torch.device | str = "cpu",
+) -> np.ndarray:
+    """Return the out-of-fold answers for a manifest's samples; an ambiguous one is asked about and never
+    fitted to. The arguments as of `out_of_fold`."""
+    is_single = np.asarray([pin is not Pin.AMBIGUOUS for pin in manifest.pins])
+    return out_of_fold(features, labels, manifest.n_classes, fold, fitted=is_single, device=device)
 
 
 def _fit_and_ask(

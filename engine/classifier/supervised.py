@@ -1,13 +1,15 @@
 """Training a classifier on the samples whose labels count as right (DeFT phase 2; methods §5).
 
-    L = 1/|S∩batch| · Σ_{i ∈ S∩batch} CE(z_i, y_i)
+    L = 1/|S∩batch| · Σ_{i ∈ S∩batch} ℓ(z_i, y_i)
 
-A batch is drawn from all samples and reduced to the selected ones, as DeFT does. Where a picture by itself
-decides what becomes of it, the others are dropped before the forward pass (methods §13.6, item 5), which
-changes nothing; with batch normalisation they are dropped after it.
+ℓ is cross-entropy, as published, or one of the losses of §9 with which the papers' baselines learn every
+label. A batch is drawn from all samples and reduced to the selected ones, as DeFT does. Where a picture by
+itself decides what becomes of it, the others are dropped before the forward pass (methods §13.6, item 5),
+which changes nothing; with batch normalisation they are dropped after it.
 
-Choices: the class of an ambiguous sample is spread over the chosen ones (methods §20); a batch without any
-selected sample is no step; a probe, which trains the head only, sees every picture once, not shifted.
+Choices: the class of an ambiguous sample is spread over the chosen ones (methods §20); what people settled
+is learned by cross-entropy whatever ℓ is; a batch without any selected sample is no step; a probe, which
+trains the head only, sees every picture once, not shifted.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +26,7 @@ from engine.classifier.held_out import Held
 from engine.classifier.saved import SavedClassifier
 from engine.draws import Draws
 from engine.errors import EngineError
-from engine.losses import cross_entropy
+from engine.losses import SettingsLoss
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.rows import Rows
@@ -35,10 +37,12 @@ from engine.training import Plan, Terms, TermsOf, split, train
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What a classifier learns from. selected: (N,) bool. target: (N, K) float32, rows sum to 1."""
+    """What a classifier learns from. selected: (N,) bool. target: (N, K) float32, rows sum to 1. settled:
+    (N,) bool, by people."""
 
     selected: np.ndarray
     target: np.ndarray
+    settled: np.ndarray
 
     def counts(self) -> np.ndarray:
         """Return how many selected samples each class has, (K,) float64; shares of ambiguous ones."""
@@ -57,9 +61,9 @@ def choose(manifest: Manifest, p_clean: np.ndarray, config: AdaptationConfig) ->
     target_NK[rows] = known
     selected = p_clean > config.threshold if config.samples == "clean" else np.ones(len(manifest), dtype=bool)
     selected[rows] = True
-    chosen = Chosen(selected=selected, target=target_NK)
+    settled = np.isin(np.arange(len(manifest)), rows)
+    chosen = Chosen(selected=selected, target=target_NK, settled=settled)
     if config.at_least:
-        settled = np.isin(np.arange(len(manifest)), rows)
         for k in np.flatnonzero(chosen.counts() == 0):
             of_class = np.flatnonzero((manifest.given == k) & ~settled)
             selected[of_class[np.argsort(-p_clean[of_class], kind="stable")[: config.at_least]]] = True
@@ -92,10 +96,16 @@ def fit(
     """
     trunk = classifier.trunk
     learns = bool(trunk.parameters)
+    loss = SettingsLoss(config, *chosen.target.shape, device=trunk.runtime.device)
     if learns:
-        terms = _tower_terms(config, classifier, chosen, pixels, draws)
+        terms = _tower_terms(config, classifier, chosen, loss, pixels, draws)
     else:
-        terms = _probe_terms(classifier, chosen, pixels, batch_size, report)
+        terms = _probe_terms(classifier, chosen, loss, pixels, batch_size, report)
+
+    def batches_of(epoch: int) -> list[np.ndarray]:
+        loss.begin()
+        return split(draws.order(epoch), recipe.batch_size)
+
     plan = Plan(
         epochs=recipe.epochs,
         learning_rate=recipe.learning_rate,
@@ -109,20 +119,25 @@ def fit(
         return train(
             {**classifier.head, **trunk.parameters},
             terms,
-            lambda epoch: split(draws.order(epoch), recipe.batch_size),
+            batches_of,
             plan,
             checkpoint,
             report,
-            memory=trunk.memory,
+            memory={**trunk.memory, **loss.memory},
             figures_of=_figures_of(classifier, held, batch_size, report) if held else None,
         )
 
 
 def _tower_terms(
-    config: AdaptationConfig, classifier: SavedClassifier, chosen: Chosen, pixels: Rows, draws: Draws
+    config: AdaptationConfig,
+    classifier: SavedClassifier,
+    chosen: Chosen,
+    loss: SettingsLoss,
+    pixels: Rows,
+    draws: Draws,
 ) -> TermsOf:
     trunk = classifier.trunk
-    target_NK = torch.from_numpy(chosen.target).to(trunk.runtime.device)
+    losses_of = _losses_of(chosen, loss, trunk.runtime.device)
 
     @lru_cache(maxsize=1)
     def shifts_of(epoch: int) -> Shifts:
@@ -136,30 +151,49 @@ def _tower_terms(
             return _nothing(drawn)
         shifts = shifts_of(epoch).take(rows) if config.augment else None
         logits_BK = classifier.logits(trunk.pooled(pixels.take(rows), shifts))
-        losses = cross_entropy(logits_BK, target_NK[torch.from_numpy(rows).to(logits_BK.device)])
+        losses = losses_of(logits_BK, rows)
         return _terms(losses[torch.from_numpy(counts).to(losses.device)], drawn)
 
     return terms
 
 
 def _probe_terms(
-    classifier: SavedClassifier, chosen: Chosen, pixels: Rows, batch_size: int, report: Report
+    classifier: SavedClassifier,
+    chosen: Chosen,
+    loss: SettingsLoss,
+    pixels: Rows,
+    batch_size: int,
+    report: Report,
 ) -> TermsOf:
     rows = np.flatnonzero(chosen.selected)
     some = replace(pixels, index=pixels.index[rows], keys=tuple(pixels.keys[i] for i in rows))
     trunk = classifier.trunk
     pooled_NW = trunk.pooled_all(some, batch_size=batch_size, report=report, stage="features")
     device = trunk.runtime.device
-    pooled, target = (torch.from_numpy(each).to(device) for each in (pooled_NW, chosen.target[rows]))
+    losses_of, pooled = _losses_of(chosen, loss, device), torch.from_numpy(pooled_NW).to(device)
     place = np.cumsum(chosen.selected) - 1
 
     def terms(rows: np.ndarray, epoch: int) -> Terms:
-        at = torch.from_numpy(place[rows[chosen.selected[rows]]]).to(device)
-        if not len(at):
+        kept = rows[chosen.selected[rows]]
+        if not len(kept):
             return _nothing(len(rows))
-        return _terms(cross_entropy(classifier.logits(pooled[at]), target[at]), len(rows))
+        logits_BK = classifier.logits(pooled[torch.from_numpy(place[kept]).to(device)])
+        return _terms(losses_of(logits_BK, kept), len(rows))
 
     return terms
+
+
+def _losses_of(
+    chosen: Chosen, loss: SettingsLoss, device: torch.device
+) -> Callable[[torch.Tensor, np.ndarray], torch.Tensor]:
+    """Return the loss of each sample of a batch, (B,), from its logits, (B, K), and its rows, (B,) int64."""
+    target_NK, settled_N = (torch.from_numpy(each).to(device) for each in (chosen.target, chosen.settled))
+
+    def losses(logits_BK: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+        row_B = torch.from_numpy(rows).to(device)
+        return loss(logits_BK, target_NK[row_B], settled_N[row_B], row_B)
+
+    return losses
 
 
 def _terms(losses: torch.Tensor, drawn: int) -> Terms:

@@ -29,16 +29,15 @@ from engine.clip.backbone import Backbone
 from engine.detectors import Inputs, softmax
 from engine.draws import Draws
 from engine.losses import cross_entropy
-from engine.manifest import Manifest, Pin
+from engine.manifest import Manifest
 from engine.pooling import Weigher, pool
-from engine.probe import fold_of, out_of_fold
+from engine.probe import ask_probe, fold_of
 from engine.progress import Report
 from engine.runtime import Runtime, every_core
 from engine.scoring import encode_rows
 from engine.settings import CrossfitConfig
 from engine.tower import ImageTower, load_image_tower
 from engine.training import Plan, Terms, TermsOf, split, train
-from engine.transition import named_share, prior_evidence, trust_zero_shot
 from engine.views import store_views, view_shifts
 
 
@@ -62,22 +61,20 @@ def detect(
     shifted = store_views(inputs, backbone, shifts, report)
     views = [inputs.features, *(each.take(slice(None)) for each in shifted)]
     named_NK = _mean([softmax(backbone.logit_scale * (view @ inputs.classes.T)) for view in views])
-    probe_NK = _probe(manifest, np.mean(views, axis=0), fold, runtime, manifest.current())
-    named, probed = em.suited(named_NK), em.suited(probe_NK)
-    prior = prior_evidence(manifest.given, manifest.n_classes)
-    share = named_share(em.fit(named).matrix)
-    trusted, reason = trust_zero_shot(named.evidence, probed.evidence, prior, share)
-    untrained = named if trusted else probed
-    target_NK = em.fit(untrained).posterior
+    named, seen_ND = em.suited(named_NK), _mean(views)
+    probed = em.suited(ask_probe(manifest, seen_ND, manifest.current(), fold, runtime.device))
+    chosen = em.choose(named, probed)
+    untrained, target_NK = chosen.answer, chosen.fit.posterior
     if config.tower == "frozen":
-        learned = em.suited(_probe(manifest, np.mean(views, axis=0), fold, runtime, target_NK.argmax(axis=1)))
+        learned_NK = ask_probe(manifest, seen_ND, target_NK.argmax(axis=1), fold, runtime.device)
     else:
         begin = [
-            inputs.classes if trusted else directions(inputs.features[fold != f], target_NK[fold != f])
+            inputs.classes if chosen.by_name else directions(inputs.features[fold != f], target_NK[fold != f])
             for f in range(config.folds)
         ]
         copies = _tune(config, manifest, inputs, backbone, begin, fold, target_NK, draws, report)
-        learned = em.suited(_ask(copies, fold, inputs, backbone, shifts, report))
+        learned_NK = _ask(copies, fold, inputs, backbone, shifts, report)
+    learned = em.suited(learned_NK)
     final = em.suited(pool((untrained.probs, learned.probs), (1 - config.weight, config.weight)))
     fit = em.fit(final)
     asked = "copies of the tower" if config.tower == "adapted" else "a linear probe"
@@ -88,13 +85,13 @@ def detect(
         suggested=fit.posterior.argmax(axis=1),
         suggested_probability=fit.posterior.max(axis=1),
         notes={
-            "reason": f"{reason}; {asked} answer about the fold that they have not seen",
-            "posterior": "zero_shot" if trusted else "probe",
+            "reason": f"{chosen.reason}; {asked} answer about the fold that they have not seen",
+            "posterior": chosen.posterior,
             "weight": config.weight,
             "alpha": final.alpha,
             "temperature": final.temperature,
             "evidence": {
-                "prior": prior,
+                "prior": em.prior,
                 "zero_shot": named.evidence,
                 "probe": probed.evidence,
                 "learned": learned.evidence,
@@ -108,14 +105,6 @@ def detect(
 
 def _mean(answers: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack(answers).mean(axis=0, dtype=np.float32)
-
-
-def _probe(
-    manifest: Manifest, features: np.ndarray, fold: np.ndarray, runtime: Runtime, labels: np.ndarray
-) -> np.ndarray:
-    """Return the out-of-fold answers; an ambiguous sample is asked about and never fitted to."""
-    is_single = np.asarray([pin is not Pin.AMBIGUOUS for pin in manifest.pins])
-    return out_of_fold(features, labels, manifest.n_classes, fold, fitted=is_single, device=runtime.device)
 
 
 # -- the copies ---------------------------------------------------------------------------------------

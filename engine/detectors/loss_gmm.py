@@ -22,14 +22,13 @@ from engine.detectors import Inputs, softmax
 from engine.detectors.deft.terms import Labels, read_labels
 from engine.draws import Draws
 from engine.heads import (
-    LOSS_WORDS,
     Classifier,
-    SettingsLoss,
     agreement,
     detection,
     load_classifier,
     sgd_plan,
 )
+from engine.losses import LOSS_WORDS, SettingsLoss
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.runtime import Runtime, every_core
@@ -114,7 +113,9 @@ def terms_of(classifier: Classifier, labels: Labels, loss: SettingsLoss, trusted
         logits_BK, row_B = classifier.logits(kept, epoch), torch.from_numpy(kept).to(device)
         known = labels.take(row_B)
         return Terms(
-            losses={"classify": (loss(logits_BK, known, row_B).sum(), float(len(kept)))},
+            losses={
+                "classify": (loss(logits_BK, known.target, known.is_settled, row_B).sum(), float(len(kept)))
+            },
             shares={"selected": selected, **agreement(logits_BK, known)},
         )
 

@@ -19,8 +19,6 @@ from engine.detectors import Inputs, softmax
 from engine.detectors.deft.terms import read_labels
 from engine.draws import Draws
 from engine.heads import (
-    LOSS_WORDS,
-    SettingsLoss,
     adamw_plan,
     all_logits,
     detection,
@@ -28,6 +26,7 @@ from engine.heads import (
     standardiser,
     train_head,
 )
+from engine.losses import LOSS_WORDS, SettingsLoss
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.runtime import Runtime

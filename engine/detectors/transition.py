@@ -5,18 +5,17 @@ features, fitted out of fold. `engine.transition` holds the EM, which the review
 `probs` of this detection, with every new decision.
 """
 
-import numpy as np
+from collections.abc import Mapping
 
 from engine.artifacts import Detection
 from engine.clip.backbone import Backbone
 from engine.detectors import Inputs, softmax, zero_shot_logits
-from engine.manifest import Manifest, Pin
-from engine.pooling import Answer, Weigher
-from engine.probe import fold_of, out_of_fold
+from engine.manifest import Manifest
+from engine.pooling import Answer, Choice, Weigher
+from engine.probe import ask_probe, fold_of
 from engine.progress import Report
 from engine.runtime import Runtime
 from engine.settings import TransitionConfig
-from engine.transition import named_share, prior_evidence, trust_zero_shot
 
 
 def detect(
@@ -37,12 +36,12 @@ def detect(
     if config.posterior != "probe":
         answers["zero_shot"] = em.tempered(softmax(zero_shot_logits(inputs, backbone)), config.alpha)
     if config.posterior != "zero_shot":
-        answers["probe"] = em.tempered(_probe(config, manifest, inputs, runtime), config.alpha)
-    prior = prior_evidence(manifest.given, manifest.n_classes)
-    chosen, reason = _choose(config, em, answers, prior)
-    answer = answers[chosen]
-    fit = em.fit(answer)
-    evidence = {"prior": prior, **{name: each.evidence for name, each in answers.items()}}
+        fold = fold_of(manifest.sample_ids, config.folds, inputs.seed)
+        probe_NK = ask_probe(manifest, inputs.features, manifest.current(), fold, runtime.device)
+        answers["probe"] = em.tempered(probe_NK, config.alpha)
+    chosen = _choose(config, em, answers)
+    answer, fit = chosen.answer, chosen.fit
+    evidence = {"prior": em.prior, **{name: each.evidence for name, each in answers.items()}}
     return Detection(
         p_clean=fit.p_clean(manifest.given),
         probs=answer.probs,
@@ -50,8 +49,8 @@ def detect(
         suggested=fit.posterior.argmax(axis=1),
         suggested_probability=fit.posterior.max(axis=1),
         notes={
-            "posterior": chosen,
-            "reason": reason,
+            "posterior": chosen.posterior,
+            "reason": chosen.reason,
             "alpha": config.alpha,
             "temperature": answer.temperature,
             "evidence": evidence,
@@ -60,25 +59,13 @@ def detect(
     )
 
 
-def _probe(config: TransitionConfig, manifest: Manifest, inputs: Inputs, runtime: Runtime) -> np.ndarray:
-    """Return the out-of-fold answers; an ambiguous sample is asked about and never fitted to."""
-    is_single = np.asarray([pin is not Pin.AMBIGUOUS for pin in manifest.pins])
-    return out_of_fold(
-        inputs.features,
-        manifest.current(),
-        manifest.n_classes,
-        fold_of(manifest.sample_ids, config.folds, inputs.seed),
-        fitted=is_single,
-        device=runtime.device,
+def _choose(config: TransitionConfig, em: Weigher, answers: Mapping[str, Answer]) -> Choice:
+    if config.posterior == "auto":
+        return em.choose(answers["zero_shot"], answers["probe"])
+    answer = answers[config.posterior]
+    return Choice(
+        answer=answer,
+        fit=em.fit(answer),
+        by_name=config.posterior == "zero_shot",
+        reason=f"the settings ask for {config.posterior}",
     )
-
-
-def _choose(
-    config: TransitionConfig, em: Weigher, answers: dict[str, Answer], prior: float
-) -> tuple[str, str]:
-    if config.posterior != "auto":
-        return config.posterior, f"the settings ask for {config.posterior}"
-    named, probed = answers["zero_shot"], answers["probe"]
-    share = named_share(em.fit(named).matrix)
-    trusted, reason = trust_zero_shot(named.evidence, probed.evidence, prior, share)
-    return ("zero_shot" if trusted else "probe"), reason

@@ -30,7 +30,6 @@ from engine.detectors.deft.terms import Labels, read_labels
 from engine.draws import Draws
 from engine.heads import (
     Classifier,
-    SettingsLoss,
     adamw_plan,
     agreement,
     all_logits,
@@ -39,7 +38,7 @@ from engine.heads import (
     store_pooled,
     train_head,
 )
-from engine.losses import cross_entropy
+from engine.losses import SettingsLoss, cross_entropy
 from engine.manifest import Manifest
 from engine.progress import Report
 from engine.runtime import Runtime, every_core

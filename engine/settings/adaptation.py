@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from engine.settings.adapters import AdapterKind
-from engine.settings.model import Settings
+from engine.settings.losses import LossName, LossSettings
 
 ImageNetName = Literal[
     "resnet50.a1_in1k",
@@ -65,7 +65,7 @@ PROBES: Mapping[str, Recipe] = {
 """Only the head learns: TURN's linear probe (methods §8.1)."""
 
 
-class AdaptationConfig(Settings):
+class AdaptationConfig(LossSettings):
     """Classifier: trained on the samples whose labels a run found right, and on what people decided.
 
     DeFT phase 2 and methods §5, §6. What is left empty is as published for the model and the adapter.
@@ -83,6 +83,7 @@ class AdaptationConfig(Settings):
         description="what of the network learns beside the head; none: nothing, a linear probe; blocks: the "
         "weights of its blocks; full: all; auto: blocks where there is a GPU, none on a CPU",
     )
+    loss: LossName = Field(default="ce", description=LossSettings.model_fields["loss"].description)
     samples: Literal["clean", "all"] = Field(
         default="clean", description="clean: those that the run found clean or people settled; all: every one"
     )

@@ -2,6 +2,5 @@
 
 from typing import Literal
 
-AdapterKind = Literal[
-    "none", "vpt", "vpt_shallow", "lora", "adaptformer", "adapter", "bitfit", "ssf", "blocks", "full"
-]
+Learning = Literal["vpt", "vpt_shallow", "lora", "adaptformer", "adapter", "bitfit", "ssf", "blocks", "full"]
+AdapterKind = Literal["none", Learning]

@@ -4,21 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from engine.settings.adapters import Learning
 from engine.settings.model import Settings
 
-Tower = Literal[
-    "auto",
-    "frozen",
-    "vpt",
-    "vpt_shallow",
-    "lora",
-    "adaptformer",
-    "adapter",
-    "bitfit",
-    "ssf",
-    "blocks",
-    "full",
-]
+Tower = Literal["auto", "frozen", Learning]
 
 
 class DeftConfig(Settings):

@@ -108,6 +108,33 @@ def draw(sample_id: str, label: int, size: int = 4) -> np.ndarray:
     return (colour + rng.normal(0, 10, (size, size, 3))).clip(0, 255).astype(np.uint8)
 
 
+def inputs_of(
+    clip: Backbone, manifest: Manifest, pixels: np.ndarray, run_dir: Path, seed: int = 0, batch_size: int = 64
+) -> Inputs:
+    """Return what the job gives a detector; pixels: uint8 (N, S, S, 3), row i for manifest row i."""
+    return Inputs(
+        features=clip.encode_images(pixels),
+        classes=clip.class_features(manifest.class_prompts),
+        pixels=Rows(store=pixels, index=np.arange(len(pixels)), keys=manifest.sample_ids),
+        seed=seed,
+        run_dir=run_dir,
+        cache=run_dir / "cache",
+        batch_size=batch_size,
+    )
+
+
+def undecided(p_clean: np.ndarray, inputs: Inputs) -> Detection:
+    """Return what a detector says that leaves open which of three classes it is; p_clean: (N,) float32."""
+    probs = np.full((len(p_clean), 3), 1 / 3)
+    return Detection(
+        p_clean=p_clean,
+        probs=probs,
+        embeddings=inputs.features,
+        suggested=probs.argmax(axis=1),
+        suggested_probability=probs.max(axis=1),
+    )
+
+
 TRAINED = {
     "deft": {"views": 1, "batch_size": 16, "epochs": 5},
     "avl_prompter": {"batch_size": 32, "epochs": 1},
@@ -170,15 +197,7 @@ def run_detector(
         else:
             pixels = np.stack([draw(each, true_label[each]) for each in active.sample_ids])
         run_dir = Path(tempfile.mkdtemp(dir=tmp_path))
-        inputs = Inputs(
-            features=clip.encode_images(pixels),
-            classes=clip.class_features(active.class_prompts),
-            pixels=Rows(store=pixels, index=np.arange(len(pixels)), keys=active.sample_ids),
-            seed=seed,
-            run_dir=run_dir,
-            cache=run_dir / "cache",
-            batch_size=64,
-        )
+        inputs = inputs_of(clip, active, pixels, run_dir, seed)
         config = DETECTORS[name](**((TRAINED | TINY).get(name, {}) | settings))
         return active, load_detector(name)(config, active, inputs, clip, cpu, silent)
 

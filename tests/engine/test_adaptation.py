@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -23,10 +22,12 @@ from engine.classifier.held_out import Held, read_held
 from engine.classifier.imagenet import ImageNetTrunk, load_imagenet
 from engine.classifier.lesson import read_settings
 from engine.classifier.saved import COSINE_SCALE, SavedClassifier, Trunk, load_classifier
-from engine.classifier.supervised import _tower_terms, choose, fit
+from engine.classifier.supervised import Chosen, _tower_terms, choose, fit
 from engine.clip.backbone import Backbone
 from engine.draws import Draws
 from engine.errors import EngineError
+from engine.gradients import TermsOf
+from engine.losses import SettingsLoss, generalised_cross_entropy
 from engine.manifest import Manifest, Pin
 from engine.metrics import accuracy
 from engine.progress import silent
@@ -35,16 +36,14 @@ from engine.runtime import pick_runtime
 from engine.settings.adaptation import AdaptationConfig, ImageNetName
 from engine.tower import load_image_tower, new_head
 from tests.engine.conftest import REPOSITORY, draw, make_manifest, write_run
+from tests.engine.tiny_clip import one_core
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _quick() -> Iterator[None]:
     """Steps on a few small pictures are faster on one core, many times so where the others are busy."""
-    monkeypatch.setattr("engine.classifier.supervised.every_core", nullcontext)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with one_core():
+        yield
 
 
 N = 24
@@ -136,6 +135,14 @@ def gradients(classifier: SavedClassifier, loss: torch.Tensor) -> list[torch.Ten
     return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=True)]
 
 
+def terms_of(
+    config: AdaptationConfig, classifier: SavedClassifier, chosen: Chosen, pixels: Rows, manifest: Manifest
+) -> TermsOf:
+    loss = SettingsLoss(config, *chosen.target.shape, device=torch.device("cpu"))
+    loss.begin()
+    return _tower_terms(config, classifier, chosen, loss, pixels, Draws(manifest.sample_ids, 0))
+
+
 def masked_loss(classifier: SavedClassifier, chosen: Any, rows: np.ndarray, pixels: Rows) -> torch.Tensor:
     """Return the loss as DeFT computes it: all pictures of the batch go in, the unselected drop out after."""
     logits = classifier.logits(classifier.trunk.pooled(pixels.take(rows)))
@@ -154,7 +161,7 @@ def test_dropping_before_equals_masking_after(network: str, drawn_clip: Backbone
     manifest = make_manifest(GIVEN)
     config, rows = AdaptationConfig(augment=False), np.arange(12)
     chosen = choose(manifest, P_CLEAN, config)
-    found = _tower_terms(config, classifier, chosen, pixels, Draws(manifest.sample_ids, 0))(rows, 1)
+    found = terms_of(config, classifier, chosen, pixels, manifest)(rows, 1)
     total, count = found.losses["classes"]
     assert count == chosen.selected[rows].sum() < 12
     assert found.shares["selected"] == (count, 12.0)
@@ -181,7 +188,7 @@ def test_a_batch_without_clean_samples_is_no_step() -> None:
     classifier, pixels = with_head(tiny(normalised=False)), pictures(8)
     chosen = choose(manifest, P_CLEAN, config)
     unselected = np.flatnonzero(~chosen.selected)
-    terms = _tower_terms(config, classifier, chosen, pixels, Draws(manifest.sample_ids, 0))
+    terms = terms_of(config, classifier, chosen, pixels, manifest)
     value, count = terms(unselected, 1).losses["classes"]
     assert (float(value), count) == (0.0, 0.0)
     assert not value.requires_grad
@@ -192,10 +199,23 @@ def test_a_soft_target_is_learned_as_one() -> None:
     classifier, pixels = with_head(tiny(normalised=False)), pictures(8)
     config = AdaptationConfig(augment=False)
     chosen = choose(manifest, P_CLEAN, config)
-    terms = _tower_terms(config, classifier, chosen, pixels, Draws(manifest.sample_ids, 0))
+    terms = terms_of(config, classifier, chosen, pixels, manifest)
     value, _ = terms(np.asarray([0]), 1).losses["classes"]
     logs = classifier.logits(classifier.trunk.pooled(pixels.take([0]))).log_softmax(dim=-1)
     torch.testing.assert_close(value, -0.5 * (logs[0, 1] + logs[0, 2]))
+
+
+def test_another_loss_learns_what_nobody_settled() -> None:
+    """The rows GCE, SCE and ELR of the papers' tables; what people said is no label to be forgiven."""
+    manifest = make_manifest(GIVEN, pinned={0: (Pin.RELABELLED, (2,))})
+    classifier, pixels = with_head(tiny(normalised=False)), pictures(8)
+    config = AdaptationConfig(augment=False, loss="gce", samples="all")
+    chosen = choose(manifest, P_CLEAN, config)
+    value, count = terms_of(config, classifier, chosen, pixels, manifest)(np.arange(6), 1).losses["classes"]
+    logits = classifier.logits(classifier.trunk.pooled(pixels.take(np.arange(6))))
+    forgiving = generalised_cross_entropy(logits[1:], torch.from_numpy(chosen.target[1:6]), 0.7)
+    torch.testing.assert_close(value, forgiving.sum() - logits[0].log_softmax(dim=-1)[2])
+    assert count == 6
 
 
 # -- the training -------------------------------------------------------------------------------------
@@ -475,9 +495,11 @@ def test_a_classifier_that_was_changed_is_not_used(tmp_path: Path) -> None:
         load_classifier(out, cpu)
 
 
-def test_a_training_that_was_stopped_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loss", ["ce", "elr"])
+def test_a_training_that_was_stopped_goes_on(loss: str, tmp_path: Path) -> None:
     run_dir = finished_run(tmp_path)
-    config = read_settings({"adapter": "lora", "last_blocks": 1, "epochs": 3, "learning_rate": 0.01})
+    values = {"adapter": "lora", "last_blocks": 1, "epochs": 3, "learning_rate": 0.01, "loss": loss}
+    config = read_settings(values)
     asked = Asked(run_dir=run_dir, config=config, device="cpu")
     whole = adapt(asked, tmp_path / "whole")
 

@@ -28,7 +28,7 @@ def test_no_copy_is_told_the_label_of_a_sample_that_it_answers_for(knows_names, 
         return answers[-1]
 
     monkeypatch.setattr("engine.detectors.crossfit._ask", spying)
-    monkeypatch.setattr("engine.detectors.crossfit.trust_zero_shot", lambda *_: (knows_names, "so it is"))
+    monkeypatch.setattr("engine.pooling.trust_zero_shot", lambda *_: (knows_names, "so it is"))
     fit = Weigher.fit
     for label in (0, 1):
         posterior = np.eye(3, dtype=np.float32)[np.arange(N) % 3]

@@ -17,7 +17,7 @@ from engine.errors import EngineError
 from engine.evaluate import evaluate, summary
 from engine.pixels import square
 from engine.settings import DETECTORS, KnnConfig
-from tests.engine.conftest import NAMES, REPOSITORY, draw
+from tests.engine.conftest import NAMES, REPOSITORY, draw, undecided
 
 N = 60
 TRUE = np.arange(N) % 3
@@ -42,18 +42,9 @@ def seen(monkeypatch):
     found = {}
 
     def detect(config, manifest, inputs, backbone, runtime, report):
-        from engine.artifacts import Detection
-
         found.update(config=config, manifest=manifest, inputs=inputs, squares=inputs.pixels.take(slice(None)))
         found["run_dir_was_there"] = inputs.run_dir.is_dir()
-        probs = np.full((len(manifest), 3), 1 / 3)
-        return Detection(
-            p_clean=np.full(len(manifest), 0.75, dtype=np.float32),
-            probs=probs,
-            embeddings=inputs.features,
-            suggested=probs.argmax(axis=1),
-            suggested_probability=probs.max(axis=1),
-        )
+        return undecided(np.full(len(manifest), 0.75, dtype=np.float32), inputs)
 
     monkeypatch.setattr("engine.detectors.load_detector", lambda name: detect)
     return found

@@ -18,7 +18,6 @@ from engine.detectors.small_loss import terms_of as small_terms
 from engine.draws import Draws
 from engine.heads import (
     Classifier,
-    SettingsLoss,
     all_logits,
     few_threads,
     load_classifier,
@@ -27,6 +26,7 @@ from engine.heads import (
     store_pooled,
     train_head,
 )
+from engine.losses import SettingsLoss
 from engine.manifest import Manifest, Pin
 from engine.progress import silent
 from engine.selection import balanced, given_losses, judge, rank_p_clean, rescaled, smallest
@@ -216,7 +216,7 @@ def test_settled_labels_are_learned_by_cross_entropy_whatever_the_loss(name: Any
     logits = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)) * 2
     loss = SettingsLoss(LossSettings(loss=name), 5, 3, CPU)
     loss.begin()
-    found = loss(logits, labels, torch.arange(5))
+    found = loss(logits, labels.target, labels.is_settled, torch.arange(5))
     target = torch.tensor([[1, 0, 0], [1, 0, 0], [0.5, 0.5, 0], [1, 0, 0], [0, 1.0, 0]])
     plain = -(target * logits.log_softmax(dim=1)).sum(dim=1)
     torch.testing.assert_close(found[:3], plain[:3])

@@ -5,19 +5,16 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from typer.testing import CliRunner
 
 import engine.evaluate
-from engine.artifacts import Detection
 from engine.classifier import supervised
 from engine.classifier.held_out import Held
 from engine.classifier.lesson import read_settings
@@ -30,9 +27,9 @@ from engine.manifest import Manifest
 from engine.prepared import Files
 from engine.progress import silent
 from engine.rows import Rows
-from tests.engine.conftest import NAMES, REPOSITORY, draw, make_manifest
+from tests.engine.conftest import NAMES, REPOSITORY, draw, make_manifest, undecided
 from tests.engine.test_evaluate import command, write_drawings
-from tests.engine.tiny_clip import SIDE, tiny_clip
+from tests.engine.tiny_clip import SIDE, one_core, tiny_clip
 
 N, N_TEST = 60, 24
 TRUE = np.arange(N) % 3
@@ -43,12 +40,9 @@ KNN = {"detector": "knn"}
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("engine.classifier.supervised.every_core", nullcontext)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _quick() -> Iterator[None]:
+    with one_core():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -67,15 +61,8 @@ def found_clean(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     is_clean[[1, 2, 5]] = (False, False, True)
 
     def detect(config, manifest, inputs, backbone, runtime, report):
-        probs = np.full((len(manifest), 3), 1 / 3)
         report("epoch", epoch=1, of=1, loss=7.0, figures={"accuracy": 0.0})
-        return Detection(
-            p_clean=np.where(is_clean, 0.75, 0.25).astype(np.float32),
-            probs=probs,
-            embeddings=inputs.features,
-            suggested=probs.argmax(axis=1),
-            suggested_probability=probs.max(axis=1),
-        )
+        return undecided(np.where(is_clean, 0.75, 0.25).astype(np.float32), inputs)
 
     monkeypatch.setattr("engine.detectors.load_detector", lambda name: detect)
     return is_clean

@@ -16,10 +16,9 @@ from engine.clip.backbone import Backbone
 from engine.detectors import Inputs, load_detector
 from engine.manifest import Manifest, Pin
 from engine.progress import Report, silent
-from engine.rows import Rows
 from engine.runtime import pick_runtime
 from engine.settings import DETECTORS
-from tests.engine.conftest import draw, make_manifest
+from tests.engine.conftest import draw, inputs_of, make_manifest
 
 SIDE = 16
 
@@ -89,15 +88,7 @@ def make_inputs(
     pixels = np.stack([draw(each, k, SIDE) for each, k in zip(manifest.sample_ids, true, strict=True)])
     run_dir = run_dir or Path(tempfile.mkdtemp())
     run_dir.mkdir(exist_ok=True)
-    return Inputs(
-        features=clip.encode_images(pixels),
-        classes=clip.class_features(manifest.class_prompts),
-        pixels=Rows(store=pixels, index=np.arange(len(pixels)), keys=manifest.sample_ids),
-        seed=seed,
-        run_dir=run_dir,
-        cache=run_dir / "cache",
-        batch_size=32,
-    )
+    return inputs_of(clip, manifest, pixels, run_dir, seed, batch_size=32)
 
 
 def detect(
