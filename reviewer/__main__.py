@@ -10,7 +10,7 @@ from pathlib import Path
 from reviewer.folders import demo_place
 from reviewer.standby import Standby
 
-COMMANDS = ("start", "demo", "init", "open", "triage", "export")
+COMMANDS = ("start", "demo", "init", "open", "triage", "export", "report", "log", "account")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The page: Gradio mounted behind our own routes."""
 
+import html
 import os
 
 # Gradio reads these when it is imported: no telemetry, no look-ups of other machines.
@@ -14,17 +15,22 @@ from gradio.themes import Default
 from reviewer.assets import asset_path
 from reviewer.desk import Desk
 from reviewer.server import create_server
-from reviewer.tabs import data, map, review, runs
+from reviewer.tabs import data, map, review, runs, sheets
 from reviewer.watch import Watcher
 
 
 def build_page(desk: Desk) -> gr.Blocks:
-    """Return the page: review, map, runs, data."""
+    """Return the page: review, sheets, map, runs, data."""
     hidden = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     with gr.Blocks(title=f"{desk.workspace.config.name} · Labelsieve", fill_width=True) as page:
+        # For whoever hears the page: it is not seen, the tabs begin at the top.
+        title = f"<h1>{html.escape(desk.workspace.config.name)}, Labelsieve</h1>"
+        gr.HTML(title, elem_id="page-title", padding=False, apply_default_css=False)
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Review", id="review", elem_id="review-tab"):
                 review.build()
+            with gr.Tab("Sheets", id="sheets", elem_id="sheet-tab"):
+                sheets.build()
             with gr.Tab("Map", id="map"):
                 map.build()
             with gr.Tab("Runs", id="runs"):
@@ -32,7 +38,7 @@ def build_page(desk: Desk) -> gr.Blocks:
             with gr.Tab("Data", id="data") as tab, gr.Column(elem_id="data-pane"):
                 filled = data.build()
 
-        def refresh() -> tuple[str, list[list], list[list]]:
+        def refresh() -> tuple[str, list[list], list[list], str]:
             return data.refresh(desk)
 
         # The page is built once and served to every load, so what can change is fetched anew.

@@ -12,21 +12,27 @@ import typer
 from engine.config import BackboneConfig
 from engine.errors import EngineError
 from engine.settings import DETECTORS
+from reviewer.accounts import Accounts, check_name, make_account, remove_account, write_account
 from reviewer.demo import open_demo
 from reviewer.errors import ReviewerError
-from reviewer.headless import export_table, run_detector
+from reviewer.headless import export_table, run_detector, save_log, save_report
+from reviewer.hosts import LOOPBACK, Listening, check_listening
 from reviewer.open_server import find_server
 from reviewer.serve import serve
 from reviewer.standby import Standby
 from reviewer.workspace import Workspace, create_workspace, open_workspace
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULTS = BackboneConfig()
 
-Host = Annotated[str, typer.Option(help="address to listen on; only this machine's own for now")]
+Host = Annotated[str, typer.Option(help="address to listen on; others than this machine's own need --auth")]
 Port = Annotated[int, typer.Option(help="port; 0 takes a free one", min=0, max=65535)]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")]
 Annotator = Annotated[str | None, typer.Option(help="your name in the history; default: login name")]
+Auth = Annotated[Path | None, typer.Option(help="people log in: the file that the command account writes")]
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", help="a further name of the server, as in its address; may be repeated"),
+]
 
 cli = typer.Typer(
     help="Find the wrong labels of an image data set and settle each with one key.",
@@ -83,10 +89,12 @@ def open_app(
     port: Port = 7861,
     browser: Browser = True,
     annotator: Annotator = None,
+    auth: Auth = None,
+    allow_host: Names = None,
 ) -> None:
     """Open a workspace in the browser. `python -m reviewer WORKSPACE` is short for it."""
-    _check_host(host)
-    _show(open_workspace(workspace), host, port, browser, annotator, context.obj)
+    listening = _listening(host, port, auth, allow_host, annotator)
+    _show(open_workspace(workspace), listening, browser, annotator, context.obj)
 
 
 @cli.command()
@@ -99,12 +107,14 @@ def demo(
     port: Port = 7861,
     browser: Browser = True,
     annotator: Annotator = None,
+    auth: Auth = None,
+    allow_host: Names = None,
 ) -> None:
     """Open the demo: drawn pictures with wrong labels among them. It is made the first time."""
-    _check_host(host)
+    listening = _listening(host, port, auth, allow_host, annotator)
     workspace = open_demo(folder)
     print(f"The demo's workspace is {workspace.root}.", flush=True)
-    _show(workspace, host, port, browser, annotator, context.obj)
+    _show(workspace, listening, browser, annotator, context.obj)
 
 
 @cli.command()
@@ -113,23 +123,31 @@ def start(
     port: Port = 7861,
     browser: Browser = True,
     annotator: Annotator = None,
+    auth: Auth = None,
+    allow_host: Names = None,
 ) -> None:
     """Open the start page: the demo, a workspace, or a new one. `python -m reviewer` is short for it."""
-    _check_host(host)
-    _show(None, host, port, browser, annotator)
-
-
-def _check_host(host: str) -> None:
-    if host not in LOOPBACK:
+    listening = _listening(host, port, auth, allow_host, annotator)
+    if listening.is_public:
         raise ReviewerError(
-            f"--host is {host}; the app has no log-in yet, so it listens only on {', '.join(LOOPBACK)}."
+            "The start page browses the disk, so it is for this machine alone; name the workspace: "
+            f"python -m reviewer WORKSPACE --auth {auth}."
         )
+    _show(None, listening, browser, annotator)
+
+
+def _listening(
+    host: str, port: int, auth: Path | None, names: list[str] | None, annotator: str | None
+) -> Listening:
+    if auth is not None and annotator is not None:
+        raise ReviewerError("With --auth everybody has the name of their account; leave --annotator out.")
+    accounts = None if auth is None else Accounts(auth)
+    return check_listening(Listening(host=host, port=port, names=tuple(names or ()), accounts=accounts))
 
 
 def _show(
     workspace: Workspace | None,
-    host: str,
-    port: int,
+    listening: Listening,
     browser: bool,
     annotator: str | None,
     standby: Standby | None = None,
@@ -143,10 +161,16 @@ def _show(
 
     def announce(url: str) -> None:
         print(f"Labelsieve is at {url} (Ctrl+C stops it; decisions are saved as they are made).", flush=True)
+        if listening.host not in LOOPBACK:
+            print(
+                "Other machines reach it, and the connection is not encrypted: where others use the network, "
+                "put it behind a TLS proxy.",
+                flush=True,
+            )
         if browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    serve(workspace, host, port, annotator or login_name(), announce, standby)
+    serve(workspace, listening, annotator or login_name(), announce, standby)
 
 
 @cli.command()
@@ -168,6 +192,54 @@ def export(
 
     rows = export_table(open_workspace(workspace), out)
     print(f"{out} holds the table with {rows} appended columns.")
+
+
+@cli.command()
+def report(
+    workspace: Annotated[Path, typer.Argument(help="folder of the workspace")],
+    out: Annotated[Path, typer.Argument(help="HTML file to write")],
+) -> None:
+    """Write what was wrong, by class and by annotator, as one HTML file; also while the app is open."""
+
+    save_report(open_workspace(workspace), out)
+    print(f"{out} holds the report.")
+
+
+@cli.command()
+def log(
+    workspace: Annotated[Path, typer.Argument(help="folder of the workspace")],
+    out: Annotated[Path, typer.Argument(help="CSV file to write")],
+) -> None:
+    """Write every act of everybody as a table: who, when, from which screen, how long, undone ones too."""
+
+    save_log(open_workspace(workspace), out)
+    print(f"{out} holds the log.")
+
+
+@cli.command()
+def account(
+    file: Annotated[Path, typer.Argument(help="file of the accounts; made the first time")],
+    name: Annotated[str, typer.Argument(help="name of the person, as the history will have it")],
+    remove: Annotated[bool, typer.Option("--remove", help="take the account away")] = False,
+) -> None:
+    """Let a person log in where the app is opened with --auth FILE, or give them another password."""
+
+    if remove:
+        remove_account(file, check_name(name))
+        print(f"{name} can no longer log in.")
+        return
+    is_new = write_account(file, make_account(name, _ask_password(check_name(name))))
+    print(f"{name} can log in now." if is_new else f"{name} has another password now.")
+
+
+def _ask_password(name: str) -> str:
+    """Return what is typed without an echo, twice the same, or the first line of what is piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass(f"Password of {name}: ")
+    if getpass.getpass("The same once more: ") != password:
+        raise ReviewerError("The two passwords differ; nothing was changed.")
+    return password
 
 
 def login_name() -> str:

@@ -27,6 +27,22 @@ class Kind(StrEnum):
     REDO = "redo"
 
 
+class Screen(StrEnum):
+    """What a person decided from: one card, a blind one of the audit, a sheet of many, a blind one that asks
+    for a second opinion, or the card of a sample that people disagree about."""
+
+    CARD = "card"
+    AUDIT = "audit"
+    SHEET = "sheet"
+    SECOND = "second"
+    ADJUDICATION = "adjudication"
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether it hides what a run or somebody else thinks."""
+        return self in (Screen.AUDIT, Screen.SECOND)
+
+
 STATUSES = {
     Outcome.KEEP: "kept",
     Outcome.RELABEL: "relabelled",
@@ -44,6 +60,7 @@ class Decision:
 
     event_id: made by the client, unique. labels: the chosen classes (one for relabel, two or more for
     ambiguous, none otherwise). p_clean, suggested_label, run_id: as shown. seconds: from shown to decided.
+    act_id: the act that it is part of, where one key decided about many samples; None: it is one by itself.
     """
 
     event_id: str
@@ -57,6 +74,15 @@ class Decision:
     p_clean: float | None = None
     run_id: str | None = None
     seconds: float | None = None
+    act_id: str | None = None
+    note: str | None = None
+    screen: Screen = Screen.CARD
+
+    @property
+    def counts(self) -> bool:
+        """Whether it can be what holds: a second opinion never is, nor an adjudication that was put off."""
+        is_put_off = self.screen is Screen.ADJUDICATION and self.outcome is Outcome.SKIP
+        return self.screen is not Screen.SECOND and not is_put_off
 
     def settled_labels(self) -> tuple[str, ...]:
         """Return the classes that hold by this decision: the given one if kept, else those chosen."""
@@ -65,13 +91,24 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A row of the event log; target_id names the decision that an undo or redo is about."""
+    """A row of the event log; target_id names the decision that an undo or redo is about.
+
+    act_id: what one key did, to many samples perhaps; the events of an act follow each other. counts: of a
+    decision, whether it can be what holds.
+    """
 
     kind: Kind
     event_id: str
     annotator: str
     position: int
     target_id: str | None = None
+    act_id: str | None = None
+    counts: bool = True
+
+    @property
+    def act(self) -> str:
+        """The act that it is part of."""
+        return self.act_id or self.event_id
 
 
 def check_outcome(
@@ -113,34 +150,38 @@ def standing(events: Iterable[Event]) -> dict[int, str]:
             undone[event.target_id] = undone.get(event.target_id, 0) + (1 if event.kind is Kind.UNDO else -1)
     current: dict[int, str] = {}
     for event in decisions:
-        if not undone.get(event.event_id):
+        if event.counts and not undone.get(event.event_id):
             current[event.position] = event.event_id
     return current
 
 
-def undo_target(events: Sequence[Event], annotator: str) -> str | None:
-    """Return the decision that this annotator's next undo takes back: the last one that stands."""
-    done, _ = _stacks(events, annotator)
-    return done[-1] if done else None
+class History:
+    """The acts of one annotator, to be taken back and put back; a new act clears the way back."""
 
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._done: list[list[str]] = []
+        self._taken_back: list[list[str]] = []
+        self._last: str | None = None
+        for event in events:
+            self.add(event)
 
-def redo_target(events: Sequence[Event], annotator: str) -> str | None:
-    """Return the decision that this annotator's next redo puts back; a new decision clears the way."""
-    _, taken_back = _stacks(events, annotator)
-    return taken_back[-1] if taken_back else None
-
-
-def _stacks(events: Sequence[Event], annotator: str) -> tuple[list[str], list[str]]:
-    done: list[str] = []
-    taken_back: list[str] = []
-    for event in events:
-        if event.annotator != annotator:
-            continue
+    def add(self, event: Event) -> None:
+        """Take in the annotator's next event."""
+        begins, self._last = event.act != self._last, event.act
         if event.kind is Kind.DECISION:
-            done.append(event.event_id)
-            taken_back.clear()
-        elif event.kind is Kind.UNDO and done:
-            taken_back.append(done.pop())
-        elif event.kind is Kind.REDO and taken_back:
-            done.append(taken_back.pop())
-    return done, taken_back
+            if begins:
+                self._done.append([])
+                self._taken_back.clear()
+            self._done[-1].append(event.event_id)
+        elif begins and event.kind is Kind.UNDO and self._done:
+            self._taken_back.append(self._done.pop())
+        elif begins and event.kind is Kind.REDO and self._taken_back:
+            self._done.append(self._taken_back.pop())
+
+    def undo_targets(self) -> tuple[str, ...]:
+        """Return the decisions that the next undo takes back: those of the last act that stands."""
+        return tuple(self._done[-1]) if self._done else ()
+
+    def redo_targets(self) -> tuple[str, ...]:
+        """Return the decisions that the next redo puts back."""
+        return tuple(self._taken_back[-1]) if self._taken_back else ()

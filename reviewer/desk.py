@@ -2,18 +2,40 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from zipfile import BadZipFile
 
+import numpy as np
+
 from engine.errors import EngineError
 from reviewer import queries
-from reviewer.cards import card_json, decision_json
-from reviewer.decisions import STATUSES, Decision, Outcome, check_outcome
+from reviewer.acts import check_position, read_act, read_decision
+from reviewer.arrangements import Arrangements
+from reviewer.audit import ranking_decisions
+from reviewer.cards import card_json, decision_json, turned_card
+from reviewer.decisions import Decision, Screen
+from reviewer.encoder import Encoder
 from reviewer.errors import ReviewerError
-from reviewer.queue import Ranking, RunArrays, load_run, next_positions, rank, without_arrays
-from reviewer.schema import utc_now
+from reviewer.filters import (
+    DISAGREEMENTS,
+    EVERYTHING,
+    Board,
+    Filter,
+    class_numbers,
+    outcome_number,
+    outcome_numbers,
+)
+from reviewer.leases import Leases
+from reviewer.opinions import disputed
+from reviewer.outlook import Forecast
+from reviewer.progress import progress
+from reviewer.queue import Ranking, RunArrays, load_run, rank, without_arrays
+from reviewer.reasons import REASONS, reason_masks
+from reviewer.search import Search
+from reviewer.seconds import SecondOpinions
 from reviewer.store import Store
+from reviewer.turns import next_cards
 from reviewer.workspace import Workspace
 
 LOG = logging.getLogger("labelsieve")
@@ -28,11 +50,22 @@ class Desk:
         self.workspace = workspace
         self.store = store
         self.annotator = annotator
+        self.encoder = Encoder()
         self.samples = queries.read_samples(store.cursor())
         self._n_reviewable = len(self.samples.reviewable())
         self._lock = threading.RLock()
+        self.leases = Leases()
+        self._handing_out = threading.Lock()
+        self._openings = store.openings
         self._decisions: dict[int, Decision] = queries.read_current_decisions(store.cursor())
+        self._given = class_numbers(self.samples.given_labels, workspace.class_names)
+        self._outcomes = outcome_numbers(len(self.samples), self._decisions)
+        self.forecast = Forecast(store, workspace.config.workspace_id, len(self.samples))
+        self._audits = self.forecast.audits
+        self.seconds = SecondOpinions(store, workspace.config.workspace_id, len(self.samples))
         self._runs: list[RunArrays] = []
+        self._reasons: tuple[Ranking | None, dict[str, np.ndarray]] = (None, {})
+        self._arrange = Arrangements(Search(workspace.runs, self.encoder))
         self._ranking: Ranking = rank(self.samples, None, {}, 0)
         self._threshold = float(queries.read_setting(store.cursor(), "threshold", "0.5"))
         self._changed = threading.Event()
@@ -47,6 +80,7 @@ class Desk:
         self._closing.set()
         self._changed.set()
         self._learner.join()
+        self.encoder.close()
 
     # -- reading --
 
@@ -72,59 +106,107 @@ class Desk:
             return {}
         return dict(zip(run.positions.tolist(), run.suggested.tolist(), strict=True))
 
-    def cards(self, count: int, held: Sequence[int]) -> list[dict[str, Any]]:
-        """Return the next cards that the client does not hold."""
+    def board(self) -> Board:
+        """Return what holds now, for reading; a later decision is not seen by it, but for its outcome."""
         with self._lock:
-            ranking, decisions = self._ranking, self._decisions
-            positions = next_positions(ranking, decisions, held, min(count, MAX_CARDS))
-        return [self._card(ranking, decisions, position) for position in positions]
+            return Board(
+                class_names=self.workspace.class_names,
+                samples=self.samples,
+                given=self._given,
+                ranking=self._ranking,
+                runs=tuple(self._runs),
+                decisions=self._decisions,
+                outcomes=self._outcomes,
+                threshold=self._threshold,
+                reason_mask=self._reason_mask,
+                arranged=self._arrange,
+                selection_of=lambda known: queries.read_selection(self.store.cursor(), known),
+                chance_of=self.forecast.chance,
+                opinions=self.seconds.open,
+            )
+
+    def _reason_mask(self, board: Board, reason: str) -> np.ndarray:
+        if reason not in REASONS:
+            raise ReviewerError(f"reason={reason!r} is none of {', '.join(REASONS)}.")
+        with self._lock:
+            seen, masks = self._reasons
+        if seen is not board.ranking:
+            masks = reason_masks(board.ranking, board.runs, board.decisions, board.threshold)
+            with self._lock:
+                self._reasons = (board.ranking, masks)
+        return masks[reason]
+
+    def cards(
+        self,
+        count: int,
+        held: Sequence[int],
+        asked: Filter = EVERYTHING,
+        tab: str = "",
+        annotator: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return the next cards that the page `tab` does not hold, nor any other, of those that the filter
+        lets through; the page has them from now on. annotator: whose page it is; None: the desk's."""
+        board, person = self.board(), self.annotator if annotator is None else annotator
+        with self._handing_out:  # or two pages could be promised the same card
+            taken = {*held, *self.leases.of_others(tab)}
+            mixed = next_cards(board, min(count, MAX_CARDS), taken, asked, person, self._audits, self.seconds)
+            self.leases.hold(tab, [*held, *(position for position, _ in mixed)])
+        return [card_json(self.workspace, board, position, screen) for position, screen in mixed]
 
     def card(self, position: int) -> dict[str, Any]:
         """Return one card; raises ReviewerError for a position that does not exist."""
-        self._check_position(position)
-        return self._card(self._ranking, self._decisions, position)
-
-    def _card(self, ranking: Ranking, decisions: Mapping[int, Decision], position: int) -> dict[str, Any]:
-        return card_json(
-            self.workspace, self.samples, ranking, self._runs, decisions, position, self._threshold
-        )
+        board = self.board()
+        check_position(board, position)
+        return card_json(self.workspace, board, position)
 
     def progress(self) -> dict[str, Any]:
         """Return the counts of the header strip."""
-        decisions = list(self._decisions.values())
-        flagged = self._ranking.p_clean < self._threshold
-        settled = [d for d in decisions if d.outcome is not Outcome.SKIP]
-        left = int(flagged.sum()) - sum(1 for d in decisions if flagged[d.position])
-        found = sum(1 for d in decisions if d.p_clean is not None and d.p_clean < self._threshold)
-        counts = {status: 0 for status in STATUSES.values()}
-        for decision in decisions:
-            counts[STATUSES[decision.outcome]] += 1
-        return {
-            "samples": self._n_reviewable,
-            "decided": len(settled),
-            "flagged": left + found,
-            "flagged_left": left,
-            "threshold": self._threshold,
-            **counts,
-        }
+        return progress(self.board(), self._n_reviewable)
 
     # -- deciding --
 
     def record(self, entries: Sequence[Mapping[str, Any]], annotator: str) -> tuple[list[str], list[dict]]:
         """Write decisions as they came from a client; return (ids that are on disk, refused with reasons)."""
+        board = self.board()
         accepted, refused = [], []
         for entry in entries:
             try:
-                accepted.append(self._decision(entry, annotator))
+                accepted.append(read_decision(entry, annotator, board))
             except ReviewerError as error:
                 refused.append({"id": str(entry.get("id", "")), "error": str(error)})
         with self._lock:
-            fresh = set(self.store.record(accepted))
-            # A retry may name decisions that were undone since: only new ones change what holds.
-            newest = {d.position: d for d in accepted if d.event_id in fresh}
-            self._decisions = {**self._decisions, **newest}
-            self._changed.set()
+            self._keep(accepted, self._audits.passed_with(accepted, board))
+        self.leases.free(decision.position for decision in accepted)
         return [decision.event_id for decision in accepted], refused
+
+    def act(
+        self,
+        act_id: str,
+        outcome: str,
+        labels: Sequence[str],
+        positions: Sequence[int],
+        annotator: str,
+        asked: Filter = EVERYTHING,
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """Decide about many samples with one key; return (how many are on disk, refused with reasons).
+
+        asked: the filter of the sheet that they were chosen from.
+        """
+        board = self.board()
+        screen = Screen.ADJUDICATION if asked.kind == DISAGREEMENTS else Screen.SHEET
+        made, refused = read_act(act_id, outcome, labels, positions, annotator, board, screen)
+        with self._lock:
+            self._keep(made, self._audits.passed_with_act(made, board, asked))
+        return len(made), refused
+
+    def _keep(self, decisions: Sequence[Decision], passes: Collection[int]) -> None:
+        """Write decisions, and the audits that the queue comes past with them; under the lock."""
+        fresh = set(self.store.record(decisions, passes))
+        self._audits.take(passes, (decision.position for decision in decisions))
+        # A retry may name decisions that were undone since: only new ones change what holds.
+        new = [decision for decision in decisions if decision.event_id in fresh]
+        self.seconds.take(new)
+        self._hold({decision.position: decision for decision in new if decision.counts})
 
     def undo(self, event_id: str, annotator: str) -> dict[str, Any]:
         """Take back the annotator's last decision."""
@@ -135,55 +217,38 @@ class Desk:
         return self._turn("redone", self.store.redo, event_id, annotator)
 
     def _turn(
-        self, name: str, turn: Callable[[str, str], str | None], event_id: str, annotator: str
+        self, name: str, turn: Callable[[str, str], tuple[str, ...]], event_id: str, annotator: str
     ) -> dict[str, Any]:
         with self._lock:
-            target = turn(annotator, event_id)
-            decision = queries.read_decision(self.store.cursor(), target) if target else None
-            if decision is None:
-                return {name: None, "card": None}
-            self._reread(decision.position)
-        return {name: decision_json(decision), "card": self.card(decision.position)}
+            targets = turn(annotator, event_id)
+            if not targets:
+                return {name: None, "count": 0, "card": None}
+            cursor = self.store.cursor()
+            turned = queries.read_decisions(cursor, targets)
+            positions = [decision.position for decision in turned]
+            self.seconds.read_again(positions)
+            standing = queries.read_current_decisions_of(cursor, positions)
+            self._hold({position: standing.get(position) for position in positions})
+        last = turned[-1]
+        card = turned_card(self.workspace, self.board(), last, is_redone=name == "redone")
+        return {name: decision_json(last), "count": len(turned), "card": card}
 
-    def _decision(self, entry: Mapping[str, Any], annotator: str) -> Decision:
-        position = entry["position"]
-        self._check_position(position)
-        if self.samples.sample_ids[position] != entry["sample_id"]:
-            raise ReviewerError(
-                f"The decision is about {entry['sample_id']!r}, but this workspace has another sample there; "
-                "reload the page."
-            )
-        given = str(self.samples.given_labels[position])
-        outcome, labels = check_outcome(
-            entry["outcome"], entry.get("labels") or (), given, self.workspace.class_names
-        )
-        return Decision(
-            event_id=entry["id"],
-            position=position,
-            outcome=outcome,
-            labels=labels,
-            annotator=annotator,
-            decided_at=utc_now(),
-            given_label=given,
-            suggested_label=entry.get("suggested"),
-            p_clean=entry.get("p_clean"),
-            run_id=entry.get("run"),
-            seconds=entry.get("seconds"),
-        )
-
-    def _reread(self, position: int) -> None:
+    def _hold(self, changed: Mapping[int, Decision | None]) -> None:
+        """Take in what holds now for some positions; None: nothing any more. Under the lock."""
+        if self._openings != self.store.openings:  # what failed with the disk may have been written
+            self._openings = self.store.openings
+            self._decisions = queries.read_current_decisions(self.store.cursor())
+            self._outcomes[:] = outcome_numbers(len(self.samples), self._decisions)
+            self.seconds.read()
         decisions = dict(self._decisions)
-        standing = queries.read_current_decision(self.store.cursor(), position)
-        if standing is None:
-            decisions.pop(position, None)
-        else:
-            decisions[position] = standing
+        for position, decision in changed.items():
+            if decision is None:
+                decisions.pop(position, None)
+            else:
+                decisions[position] = decision
+            self._outcomes[position] = outcome_number(decision)
         self._decisions = decisions
         self._changed.set()
-
-    def _check_position(self, position: int) -> None:
-        if not 0 <= position < len(self.samples) or self.samples.problems[position] is not None:
-            raise ReviewerError(f"There is no sample {position} to review here; reload the page.")
 
     # -- ranking --
 
@@ -209,12 +274,16 @@ class Desk:
             with self._lock:
                 self._runs = [*map(without_arrays, self._runs), arrays]
         self._rerank()
+        self.forecast.learn(self.board())  # what the decisions say of a new run's p_clean
 
     def _rerank(self) -> None:
         # One at a time: two that began together would share a version, and the newer one could be lost.
         with self._ranking_lock:
             with self._lock:
-                run, decisions = (self._runs[-1] if self._runs else None), self._decisions
+                run = self._runs[-1] if self._runs else None
+                # Open audits (see `reviewer.audit`), and what is to be settled by what the run itself thinks.
+                unknown = {*self._audits.open(self._decisions), *disputed(self._decisions, self.seconds.open)}
+                decisions = ranking_decisions(self._decisions, unknown)
             self._ranking = rank(self.samples, run, decisions, self._ranking.version + 1)
 
     def _learn(self) -> None:

@@ -1,4 +1,6 @@
-"""Who may call the server: pages of its own, on this machine, and nobody else (`gradio.md` §5)."""
+"""Who may call the server: pages of its own, under its own names, and nobody else (`gradio.md` §5)."""
+
+from collections.abc import Sequence
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -64,7 +66,11 @@ async def _refuse(scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"Calls from other sites are refused."})
 
 
-def guarded(app: ASGIApp) -> ASGIApp:
-    """Return `app` behind the host check, the cross-site check and closed CORS."""
+def guarded(app: ASGIApp, hosts: Sequence[str] = LOOPBACK) -> ASGIApp:
+    """Return `app` behind the host check, the cross-site check and closed CORS.
+
+    hosts: what may stand in the Host of a call; without the check, a foreign name that is made to point here
+    would give its page the same origin as ours.
+    """
     closed = CORSMiddleware(app, allow_origins=[])
-    return TrustedHostMiddleware(CrossSiteGuard(closed), allowed_hosts=list(LOOPBACK), www_redirect=False)
+    return TrustedHostMiddleware(CrossSiteGuard(closed), allowed_hosts=list(hosts), www_redirect=False)

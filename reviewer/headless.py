@@ -1,6 +1,7 @@
 """What the command line does without the web interface."""
 
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.artifacts import read_status
@@ -8,7 +9,9 @@ from reviewer import jobs, queries
 from reviewer.desk import Desk
 from reviewer.errors import ReviewerError
 from reviewer.export import COLUMNS
-from reviewer.open_server import fetch_export, find_server, write_whole
+from reviewer.log_table import log_table
+from reviewer.open_server import fetch, find_server, write_whole
+from reviewer.report import write_report
 from reviewer.server import export_rows
 from reviewer.store import Store
 from reviewer.workspace import Workspace
@@ -19,23 +22,38 @@ def export_table(workspace: Workspace, out: Path) -> int:
 
     Returns how many columns were appended. `out` appears whole or not at all.
     """
+    _write(workspace, "export.csv", export_rows, out)
+    return len(COLUMNS)
+
+
+def save_report(workspace: Workspace, out: Path) -> None:
+    """Write the report of a workspace to `out`, likewise."""
+    _write(workspace, "report.html", lambda desk: [write_report(desk).encode("utf-8")], out)
+
+
+def save_log(workspace: Workspace, out: Path) -> None:
+    """Write the log of a workspace to `out`, likewise."""
+    _write(workspace, "log.csv", lambda desk: log_table(desk.store.cursor()), out)
+
+
+def _write(workspace: Workspace, name: str, chunks_of: Callable[[Desk], Iterable[bytes]], out: Path) -> None:
+    """Write what a server gives by this name, and an open workspace as chunks."""
     if out.is_dir():
         raise ReviewerError(f"{out} is a folder; name the file to write.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         running = find_server(workspace)
         if running is not None:
-            fetch_export(running["url"], out)
-        else:
-            with Store(workspace.database) as store:
-                desk = Desk(workspace, store, "")
-                try:
-                    write_whole(out, export_rows(desk))
-                finally:
-                    desk.close()
+            fetch(running["url"], name, out, str(running.get("key", "")))
+            return
+        with Store(workspace.database) as store:
+            desk = Desk(workspace, store, "")
+            try:
+                write_whole(out, chunks_of(desk))
+            finally:
+                desk.close()
     except OSError as error:
         raise ReviewerError(f"{out} cannot be written ({error}); choose another place.") from error
-    return len(COLUMNS)
 
 
 def run_detector(workspace: Workspace, detector: str) -> str:

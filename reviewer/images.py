@@ -14,7 +14,8 @@ from engine.decoding import FORMATS, UnreadableImage, read_picture
 from engine.errors import EngineError
 from engine.manifest import resolve_inside
 
-SIDES = {"card": 1280, "thumb": 160}
+SIDES = {"card": 1280, "thumb": 160, "full": 4096}
+SUFFIXES = {".png": "image/png", ".jpg": "image/jpeg"}
 LOSSLESS_SIDE = 256
 
 
@@ -47,22 +48,34 @@ def read_size(image_root: Path, path: str, key: str) -> tuple[int, int] | None:
 
 
 def render(image_root: Path, path: str, kind: str, cache: Path) -> tuple[bytes, str]:
-    """Return (bytes, media type) of the picture for the card or the strip.
+    """Return (bytes, media type) of the picture for the card, the strip or a close look.
 
-    Small pictures are PNG, so that no pixel is changed; larger ones JPEG, at most 1280 pixels wide or
-    high. A file that cannot be read gives a grey picture that says so. Results are kept under `cache`.
+    Small pictures are PNG, so that no pixel is changed; larger ones JPEG, at most `SIDES[kind]` pixels wide
+    or high. A file that cannot be read gives a grey picture that says so. Results are kept under `cache`.
     """
-    side = SIDES[kind]
     stored = cache / "pictures" / kind / content_key(image_root, path)
-    for suffix, media_type in ((".png", "image/png"), (".jpg", "image/jpeg")):
+    for suffix, media_type in SUFFIXES.items():
         try:
             return stored.with_suffix(suffix).read_bytes(), media_type
         except OSError:
             continue
+    data, suffix = draw_anew(image_root, path, kind)
+    if suffix is None:
+        return data, "image/png"
+    _keep(stored.with_suffix(suffix), data)
+    return data, SUFFIXES[suffix]
+
+
+def draw_anew(image_root: Path, path: str, kind: str) -> tuple[bytes, str | None]:
+    """Return (bytes, suffix) of the picture as `render` does, and keep nothing.
+
+    suffix: None where the file cannot be read and the picture only says so, as PNG.
+    """
+    side = SIDES[kind]
     try:
         picture = read_picture(resolve_inside(image_root, path), at_least=side)
     except (EngineError, RuntimeError) as error:
-        return _placeholder(error), "image/png"
+        return _placeholder(error), None
     picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     lossless = max(picture.size) <= LOSSLESS_SIDE
     buffer = io.BytesIO()
@@ -70,9 +83,7 @@ def render(image_root: Path, path: str, kind: str, cache: Path) -> tuple[bytes, 
         picture.save(buffer, "PNG")
     else:
         picture.save(buffer, "JPEG", quality=90)
-    data = buffer.getvalue()
-    _keep(stored.with_suffix(".png" if lossless else ".jpg"), data)
-    return data, "image/png" if lossless else "image/jpeg"
+    return buffer.getvalue(), ".png" if lossless else ".jpg"
 
 
 def _keep(path: Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from engine.config import RunConfig, read_config, write_config
 from engine.errors import EngineError
 from engine.manifest import Manifest, Pin, write_manifest
 from reviewer.decisions import Decision, Outcome
+from reviewer.disk import not_written
 from reviewer.errors import ReviewerError
 from reviewer.processes import engine_command, engine_environment
 from reviewer.queries import Samples
@@ -75,9 +77,13 @@ def prepare(
         settings=dict(settings or {}),
     )
     config.detector_settings()  # a bad setting is said now, not by the run
-    run_dir.mkdir(parents=True)
-    write_manifest(run_dir / "manifest.csv", _manifest(workspace, samples, decisions))
-    write_config(run_dir / "config.toml", config)
+    try:
+        run_dir.mkdir(parents=True)
+        write_manifest(run_dir / "manifest.csv", _manifest(workspace, samples, decisions))
+        write_config(run_dir / "config.toml", config)
+    except OSError as error:
+        shutil.rmtree(run_dir, ignore_errors=True)  # half a run would be listed as one that was lost
+        raise not_written(error, workspace.root) or error from error
     return run_dir
 
 

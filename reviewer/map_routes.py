@@ -8,7 +8,6 @@ import functools
 import gzip
 import importlib.util
 import logging
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,14 @@ from fastapi.responses import JSONResponse, Response
 from engine.artifacts import read_events, read_status
 from engine.illustrations import ILLUSTRATIONS, SPACES, read_projection
 from reviewer.cards import image_url
-from reviewer.decisions import Decision, Outcome
 from reviewer.desk import Desk
+from reviewer.filters import OUTCOMES, Board
+from reviewer.headers import BYTES, FRESH, IMMUTABLE
 from reviewer.images import content_key
-from reviewer.queries import Samples
-from reviewer.queue import Ranking, RunArrays
+from reviewer.queue import RunArrays
 from reviewer.watch import Watcher
 
 LOG = logging.getLogger("labelsieve")
-IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
-FRESH = {"Cache-Control": "no-store"}
-BYTES = "application/octet-stream"
-OUTCOMES = ("undecided", *(outcome.value for outcome in Outcome))
-NO_CLASS = 0xFFFFFFFF
 
 
 def add_map_routes(server: FastAPI, desk: Desk, watcher: Watcher) -> None:
@@ -47,11 +41,10 @@ def add_map_routes(server: FastAPI, desk: Desk, watcher: Watcher) -> None:
 
     @server.get("/api/map/values")
     def values(run: str) -> Response:
-        ranking = desk.ranking
-        if ranking.run is None or ranking.run.run_id != run:
+        board = desk.board()
+        if board.ranking.run is None or board.ranking.run.run_id != run:
             return _missing(f"The run {run!r} does not order the cards; reload the map.")
-        data = value_bytes(desk.workspace.class_names, desk.samples, ranking, desk.decisions)
-        return Response(data, media_type=BYTES, headers=FRESH)
+        return Response(value_bytes(board), media_type=BYTES, headers=FRESH)
 
     @server.get("/api/map/point/{position}")
     def point(position: int) -> JSONResponse:
@@ -189,28 +182,20 @@ def point_bytes(positions: np.ndarray, plane: np.ndarray) -> bytes:
     return b"".join([*(part.astype("<u4").tobytes() for part in parts), x.tobytes(), y.tobytes()])
 
 
-def value_bytes(
-    class_names: tuple[str, ...], samples: Samples, ranking: Ranking, decisions: Mapping[int, Decision]
-) -> bytes:
+def value_bytes(board: Board) -> bytes:
     """Return what the points of the active run mean now, rows as in `point_bytes`, little-endian: uint32 n,
     float32 p_clean (n,), uint32 given (n,) and suggested (n,) as class numbers (2³² − 1: none that the
     workspace has), uint8 outcome (n,) as a number into OUTCOMES.
     """
-    run = ranking.run
+    run = board.ranking.run
     assert run is not None
-    assert ranking.posterior is not None  # it comes with the run
-    index = {name: k for k, name in enumerate(class_names)}
-    run_to_workspace = np.asarray([index.get(name, NO_CLASS) for name in run.class_names], dtype="<u4")
-    given = np.asarray([index.get(name, NO_CLASS) for name in samples.given_labels[run.positions]])
-    outcome = np.zeros(len(samples), dtype=np.uint8)
-    for position, decision in decisions.items():
-        outcome[position] = OUTCOMES.index(decision.outcome.value)
+    rows = run.positions
     parts = (
-        np.asarray([len(run.positions)], dtype="<u4"),
-        ranking.p_clean[run.positions].astype("<f4"),
-        given.astype("<u4"),
-        run_to_workspace[ranking.posterior.argmax(axis=1)],
-        outcome[run.positions],
+        np.asarray([len(rows)], dtype="<u4"),
+        board.ranking.p_clean[rows].astype("<f4"),
+        board.given[rows].astype("<u4"),  # NO_CLASS, −1, is 2³² − 1 here
+        board.suggested[rows].astype("<u4"),
+        board.outcomes[rows],
     )
     return b"".join(part.tobytes() for part in parts)
 

@@ -44,15 +44,21 @@ class OpenElsewhere(ReviewerError):
 
 class Opening:
     """Opens one workspace, once. `show` takes the finished app; `url` is where this server answers;
-    `standby` is an engine for the first ranking, closed with this."""
+    `standby` is an engine for the first ranking, closed with this; `key` is for the server's note."""
 
     def __init__(
-        self, annotator: str, url: str, show: Callable[[FastAPI], None], standby: Standby | None = None
+        self,
+        annotator: str,
+        url: str,
+        show: Callable[[FastAPI], None],
+        standby: Standby | None = None,
+        key: str = "",
     ) -> None:
         self._annotator = annotator
         self._url = url
         self._show = show
         self._standby = standby
+        self._key = key
         self._view = OpeningView()
         self._choice = threading.Lock()
         self._holding = threading.Lock()  # while the workspace is made or its database opened
@@ -102,7 +108,7 @@ class Opening:
                 stack.callback(watcher.close)
                 # The first ranking needs the model; it loads while the page does.
                 watcher.start_first(self._standby)
-                note_server(workspace, self._url)
+                note_server(workspace, self._url, self._key)
                 stack.callback(forget_server, workspace)
                 remember(workspace.root)
                 self._resources = stack.pop_all()

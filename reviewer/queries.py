@@ -1,12 +1,15 @@
 """Every read of `review.duckdb`: one function a question, each on a cursor of its own."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from duckdb import DuckDBPyConnection as Cursor
 
-from reviewer.decisions import Decision, Outcome
+from reviewer.decisions import Decision, Outcome, Screen
 from reviewer.sources import Fault
 
 
@@ -22,9 +25,19 @@ class Samples:
     def __len__(self) -> int:
         return len(self.sample_ids)
 
+    @cached_property
+    def folded_paths(self) -> list[str]:
+        """The paths in one case, for a search in any; kept, as every letter that is typed asks for them."""
+        return [path.casefold() for path in self.paths]
+
+    @cached_property
+    def is_reviewable(self) -> np.ndarray:
+        """Which samples have no problem, (N,) bool."""
+        return self.problems == None  # noqa: E711  (element-wise)
+
     def reviewable(self) -> np.ndarray:
         """Return the positions of the samples without a problem, ascending, int64."""
-        return np.flatnonzero(self.problems == None)  # noqa: E711  (element-wise)
+        return np.flatnonzero(self.is_reviewable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +91,7 @@ def read_samples(cursor: Cursor) -> Samples:
 
 DECISION_COLUMNS = (
     "event_id, position, outcome, labels, annotator, decided_at, given_label, suggested_label, p_clean, "
-    "run_id, seconds"
+    "run_id, seconds, act_id, note, screen"
 )
 
 
@@ -88,24 +101,45 @@ def read_current_decisions(cursor: Cursor) -> dict[int, Decision]:
     return {row[1]: _decision(row) for row in rows}
 
 
-def read_current_decision(cursor: Cursor, position: int) -> Decision | None:
-    """Return the decision that holds for one position."""
-    row = cursor.execute(
-        f"SELECT {DECISION_COLUMNS} FROM current_decisions WHERE position = ?", [position]
-    ).fetchone()
-    return _decision(row) if row else None
+def read_decisions(cursor: Cursor, event_ids: Sequence[str]) -> list[Decision]:
+    """Return the decisions with these ids, oldest first, whether they stand or not."""
+    rows = cursor.execute(
+        f"SELECT {DECISION_COLUMNS} FROM events WHERE event_id IN (SELECT unnest(?)) ORDER BY event_order",
+        [list(event_ids)],
+    ).fetchall()
+    return [_decision(row) for row in rows]
 
 
-def read_decision(cursor: Cursor, event_id: str) -> Decision | None:
-    """Return a decision by its id, whether it stands or not."""
-    row = cursor.execute(
-        f"SELECT {DECISION_COLUMNS} FROM events WHERE event_id = ? AND kind = 'decision'", [event_id]
-    ).fetchone()
-    return _decision(row) if row else None
+def read_standing_decisions(cursor: Cursor) -> list[Decision]:
+    """Return every decision that nobody took back, oldest first: of one sample there may be several."""
+    rows = cursor.execute(
+        f"SELECT {DECISION_COLUMNS} FROM standing_decisions ORDER BY event_order"
+    ).fetchall()
+    return [_decision(row) for row in rows]
+
+
+def read_opinions(cursor: Cursor, positions: Sequence[int] | None = None) -> list[Decision]:
+    """Return the second opinions and the adjudications that stand, oldest first; of these positions alone."""
+    rows = cursor.execute(
+        f"SELECT {DECISION_COLUMNS} FROM standing_decisions WHERE screen IN ('second', 'adjudication') "
+        "AND (? IS NULL OR position IN (SELECT unnest(?::INTEGER[]))) ORDER BY event_order",
+        [None if positions is None else len(positions), list(positions or ())],
+    ).fetchall()
+    return [_decision(row) for row in rows]
+
+
+def read_current_decisions_of(cursor: Cursor, positions: Sequence[int]) -> dict[int, Decision]:
+    """Return the decision that holds for each of these positions that has one."""
+    rows = cursor.execute(
+        f"SELECT {DECISION_COLUMNS} FROM current_decisions WHERE position IN (SELECT unnest(?))",
+        [list(positions)],
+    ).fetchall()
+    return {row[1]: _decision(row) for row in rows}
 
 
 def _decision(row: tuple) -> Decision:
-    event_id, position, outcome, labels, annotator, decided_at, given, suggested, p_clean, run, seconds = row
+    event_id, position, outcome, labels, annotator, decided_at, given, suggested, p_clean, run, *rest = row
+    seconds, act_id, note, screen = rest
     return Decision(
         event_id=event_id,
         position=position,
@@ -118,6 +152,9 @@ def _decision(row: tuple) -> Decision:
         p_clean=p_clean,
         run_id=run,
         seconds=seconds,
+        act_id=act_id,
+        note=note,
+        screen=Screen(screen or Screen.CARD),
     )
 
 
@@ -192,3 +229,55 @@ def read_setting(cursor: Cursor, key: str, default: str) -> str:
     """Return a remembered setting."""
     row = cursor.execute("SELECT value FROM settings WHERE key = ?", [key]).fetchone()
     return row[0] if row else default
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A set of samples that somebody chose by hand. positions: (n,) int64."""
+
+    selection_id: str
+    name: str
+    annotator: str
+    positions: np.ndarray
+
+
+def read_selection(cursor: Cursor, selection_id: str) -> Selection | None:
+    """Return a selection by its id."""
+    row = cursor.execute(
+        "SELECT selection_id, name, annotator, positions FROM selections WHERE selection_id = ?",
+        [selection_id],
+    ).fetchone()
+    if row is None:
+        return None
+    return Selection(
+        selection_id=row[0], name=row[1], annotator=row[2], positions=np.asarray(row[3], dtype=np.int64)
+    )
+
+
+def read_selection_names(cursor: Cursor, limit: int = 50) -> list[tuple[str, str, int]]:
+    """Return (id, name, number of samples) of the newest selections, newest first."""
+    return cursor.execute(
+        "SELECT selection_id, name, len(positions) FROM selections ORDER BY made_at DESC LIMIT ?", [limit]
+    ).fetchall()
+
+
+def read_log(cursor: Cursor) -> Iterator[dict[str, Any]]:
+    """Yield every act, oldest first, as column → value of `events`, with its sample_id; a thousand at a time
+    are in memory."""
+    rows = cursor.execute(
+        "SELECT e.*, s.sample_id FROM events e JOIN samples s USING (position) ORDER BY e.event_order"
+    )
+    names = [column[0] for column in rows.description or ()]
+    while page := rows.fetchmany(1000):
+        yield from (dict(zip(names, row, strict=True)) for row in page)
+
+
+def read_passes(cursor: Cursor) -> frozenset[int]:
+    """Return the audited positions that the queue has come past."""
+    return frozenset(position for (position,) in cursor.execute("SELECT position FROM passes").fetchall())
+
+
+def read_annotators(cursor: Cursor) -> list[str]:
+    """Return everybody who decided something, by name."""
+    rows = cursor.execute("SELECT DISTINCT annotator FROM events ORDER BY annotator").fetchall()
+    return [name for (name,) in rows]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,11 @@ class Ranking:
     order: np.ndarray
     posterior: np.ndarray | None = None
     noise_rate: float | None = None
+
+    @cached_property
+    def likeliest(self) -> np.ndarray:
+        """The likeliest class of each row of the run, (n,) int64; (0,) without a run."""
+        return np.zeros(0, dtype=np.int64) if self.posterior is None else self.posterior.argmax(axis=1)
 
     def class_probabilities(self, position: int) -> np.ndarray | None:
         """Return the (K,) probabilities that each class is the true one, or None without a run."""
@@ -147,18 +153,26 @@ def _known(run: RunArrays, decisions: Mapping[int, Decision]) -> tuple[np.ndarra
 
 
 def next_positions(
-    ranking: Ranking, decisions: Mapping[int, Decision], held: Collection[int], count: int
+    order: np.ndarray,
+    decisions: Mapping[int, Decision],
+    held: Collection[int],
+    count: int,
+    *,
+    decided_too: bool = False,
 ) -> list[int]:
-    """Return the next `count` positions to show: undecided ones in order, then those that were skipped."""
+    """Return the next `count` positions of an order to show: undecided ones, then those that were skipped.
+
+    decided_too: others that are decided come in their place, as somebody asked for them.
+    """
     chosen: list[int] = []
     skipped: list[int] = []
     taken = set(held)
-    for start in range(0, len(ranking.order), BLOCK):
-        for position in ranking.order[start : start + BLOCK].tolist():
+    for start in range(0, len(order), BLOCK):
+        for position in order[start : start + BLOCK].tolist():
             if position in taken:
                 continue
             decision = decisions.get(position)
-            if decision is None:
+            if decision is None or decided_too:
                 chosen.append(position)
                 if len(chosen) == count:
                     return chosen

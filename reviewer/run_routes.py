@@ -14,16 +14,18 @@ from engine.errors import EngineError
 from engine.presets import PRESETS, Preset
 from engine.settings import DETECTORS
 from reviewer import jobs
+from reviewer.compare import compare
 from reviewer.decisions import Outcome
 from reviewer.desk import Desk
+from reviewer.errors import ReviewerError
 from reviewer.forms import changed_settings, form_fields
+from reviewer.headers import FRESH
 from reviewer.jobs import RunView
 from reviewer.map_routes import plotly_file, plotly_version
 from reviewer.run_history import RunHistory, teaching
 from reviewer.run_progress import read_log_tail
 from reviewer.watch import STAGES, Watcher
 
-FRESH = {"Cache-Control": "no-store"}
 N_SHOWN = 20
 N_NOTES = 5
 RunName = Annotated[str, Field(max_length=200)]
@@ -53,6 +55,15 @@ def add_run_routes(server: FastAPI, desk: Desk, watcher: Watcher) -> None:
     @server.get("/api/runs")
     def runs() -> JSONResponse:
         return _answer(runs_json(desk, watcher, history))
+
+    @server.get("/api/runs/compare")
+    def comparison(first: str, second: str) -> JSONResponse:
+        board = desk.board()
+        known = {run.run_id: run for run in board.runs}
+        unknown = next((name for name in (first, second) if name not in known), None)
+        if unknown is not None:
+            raise ReviewerError(f"There is no finished run {unknown!r} here; choose another one.")
+        return _answer(compare(known[first], known[second], board.threshold).as_json())
 
     @server.get("/api/runs/options")
     def options() -> JSONResponse:

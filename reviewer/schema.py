@@ -74,7 +74,38 @@ CREATE VIEW current_labels AS          -- the label that each sample has now; NU
     FROM samples s LEFT JOIN current_decisions d USING (position);
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("m001_initial", M001_INITIAL),)
+M002_ACTS = """
+ALTER TABLE events ADD COLUMN act_id VARCHAR;  -- what one key did, to many samples perhaps; NULL: to this one
+ALTER TABLE events ADD COLUMN note VARCHAR;
+ALTER TABLE events ADD COLUMN screen VARCHAR;  -- 'card', 'audit' (a blind card) or 'sheet'; NULL: 'card'
+CREATE TABLE passes (                  -- audited samples that the queue has come past since
+    position INTEGER PRIMARY KEY,
+    event_id VARCHAR NOT NULL          -- the decision with which it did
+);
+CREATE TABLE selections (              -- sets of samples that somebody chose by hand
+    selection_id VARCHAR PRIMARY KEY,
+    name VARCHAR NOT NULL,
+    annotator VARCHAR NOT NULL,
+    made_at TIMESTAMP NOT NULL,
+    positions INTEGER[] NOT NULL
+);
+"""
+
+M003_SECOND_OPINIONS = """
+-- screen can be 'second' (a blind card about what somebody else decided) and 'adjudication' (a card that
+-- shows who said what), too. A second opinion never is the label, nor an adjudication that was put off.
+CREATE OR REPLACE VIEW current_decisions AS
+    SELECT * FROM standing_decisions
+    WHERE coalesce(screen, 'card') <> 'second'
+        AND NOT (coalesce(screen, 'card') = 'adjudication' AND outcome = 'skip')
+    QUALIFY row_number() OVER (PARTITION BY position ORDER BY event_order DESC) = 1;
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    ("m001_initial", M001_INITIAL),
+    ("m002_acts", M002_ACTS),
+    ("m003_second_opinions", M003_SECOND_OPINIONS),
+)
 
 
 def utc_now() -> datetime:

@@ -2,29 +2,33 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.errors import EngineError
 from reviewer import queries
 from reviewer.assets import asset_path
 from reviewer.attention import add_attention_routes
+from reviewer.bodies import Identifier, Text
 from reviewer.desk import Desk
-from reviewer.encoder import Encoder
+from reviewer.disk import NotWritten
 from reviewer.export import corrected_rows, encoded, read_source
+from reviewer.filters import read_filter
+from reviewer.gate import person_of
+from reviewer.headers import FRESH, IMMUTABLE
 from reviewer.images import SIDES, render
+from reviewer.log_table import log_table
 from reviewer.map_routes import add_map_routes
+from reviewer.report import write_report
 from reviewer.run_routes import add_run_routes
+from reviewer.sheet_routes import add_sheet_routes
 from reviewer.watch import Watcher
 
-IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
-FRESH = {"Cache-Control": "no-store"}
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-Identifier = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
 class DecisionBody(BaseModel):
@@ -38,21 +42,35 @@ class DecisionBody(BaseModel):
     outcome: str
     labels: list[str] = Field(default_factory=list, max_length=1000)
     seconds: float | None = Field(None, ge=0, allow_inf_nan=False)
-    run: str | None = Field(None, max_length=200)
+    run: Text | None = Field(None, max_length=200)
     p_clean: float | None = Field(None, ge=0, le=1, allow_inf_nan=False)
-    suggested: str | None = None
-
-    @field_validator("suggested", "run")
-    @classmethod
-    def _writable(cls, value: str | None) -> str | None:
-        # JSON can hold half a surrogate pair, which no database can; UnicodeEncodeError is a ValueError.
-        return value if value is None else value.encode("utf-8").decode("utf-8")
+    suggested: Text | None = None
+    note: Text | None = Field(None, max_length=2000)
+    blind: bool = False
+    screen: Literal["card", "audit", "second", "adjudication"] | None = None
 
 
 class DecisionsBody(BaseModel):
     """A batch of decisions, in the order in which they were made."""
 
     decisions: list[DecisionBody] = Field(max_length=500)
+
+
+class TabBody(BaseModel):
+    """A page that was closed."""
+
+    tab: Identifier
+
+
+class AimBody(BaseModel):
+    """How much is audited and gets a second opinion, and what is good enough; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    audit_rate: float | None = Field(None, allow_inf_nan=False)
+    goal: float | None = Field(None, allow_inf_nan=False)
+    second_rate: float | None = Field(None, allow_inf_nan=False)
+    second_own_days: int | None = None
 
 
 class TurnBody(BaseModel):
@@ -67,11 +85,13 @@ def create_server(desk: Desk, watcher: Watcher) -> FastAPI:
     server.add_exception_handler(EngineError, sentence)
     server.add_exception_handler(RequestValidationError, sentence)
     _add_review_routes(server, desk, watcher)
+    _add_outlook_routes(server, desk)
     _add_file_routes(server, desk)
     add_web_files(server)
+    add_sheet_routes(server, desk)
     add_map_routes(server, desk, watcher)
     add_run_routes(server, desk, watcher)
-    add_attention_routes(server, desk, Encoder())
+    add_attention_routes(server, desk, desk.encoder)
     return server
 
 
@@ -81,7 +101,8 @@ def sentence(_: Request, error: Exception) -> JSONResponse:
         fault = error.errors()[0]
         text = f"The request is not understood: {'.'.join(map(str, fault['loc']))}: {fault['msg']}."
         return JSONResponse({"error": text}, status_code=422, headers=FRESH)
-    return JSONResponse({"error": str(error)}, status_code=400, headers=FRESH)
+    status = 507 if isinstance(error, NotWritten) else 400  # 507: the same call may be sent again
+    return JSONResponse({"error": str(error)}, status_code=status, headers=FRESH)
 
 
 def _add_review_routes(server: FastAPI, desk: Desk, watcher: Watcher) -> None:
@@ -93,40 +114,73 @@ def _add_review_routes(server: FastAPI, desk: Desk, watcher: Watcher) -> None:
         return {"ok": True, "workspace": desk.workspace.config.workspace_id}
 
     @server.get("/api/session")
-    def session() -> JSONResponse:
+    def session(request: Request) -> JSONResponse:
         return answer(
             workspace=desk.workspace.config.name,
             workspace_id=desk.workspace.config.workspace_id,
-            annotator=desk.annotator,
+            annotator=person_of(request, desk.annotator),
+            logged_in="user" in request.scope,
             classes=list(desk.workspace.class_names),
             ranking=watcher.ranking_state(),
         )
 
     @server.get("/api/cards")
     def cards(
+        request: Request,
         count: Annotated[int, Query(ge=1, le=50)] = 8,
         held: Annotated[str, Query(pattern=r"^[0-9]{0,9}(,[0-9]{0,9})*$", max_length=20000)] = "",
+        tab: Annotated[str, Query(pattern=r"^([A-Za-z0-9_-]{8,64})?$")] = "",
     ) -> JSONResponse:
         positions = [int(part) for part in held.split(",") if part]
-        return answer(cards=desk.cards(count, positions), ranking=watcher.ranking_state())
+        asked = read_filter(request.query_params)
+        person = person_of(request, desk.annotator)
+        return answer(cards=desk.cards(count, positions, asked, tab, person), ranking=watcher.ranking_state())
+
+    @server.post("/api/release")
+    def release(body: TabBody) -> JSONResponse:
+        desk.leases.release(body.tab)
+        return JSONResponse({}, headers=FRESH)
 
     @server.get("/api/card/{position}")
     def card(position: int) -> JSONResponse:
         return JSONResponse(desk.card(position), headers=FRESH)
 
     @server.post("/api/decisions")
-    def decide(body: DecisionsBody) -> JSONResponse:
+    def decide(request: Request, body: DecisionsBody) -> JSONResponse:
         entries = [entry.model_dump() for entry in body.decisions]
-        saved, refused = desk.record(entries, desk.annotator)
+        saved, refused = desk.record(entries, person_of(request, desk.annotator))
         return answer(saved=saved, refused=refused, ranking=watcher.ranking_state())
 
     @server.post("/api/undo")
-    def undo(body: TurnBody) -> JSONResponse:
-        return answer(**desk.undo(body.id, desk.annotator))
+    def undo(request: Request, body: TurnBody) -> JSONResponse:
+        return answer(**desk.undo(body.id, person_of(request, desk.annotator)))
 
     @server.post("/api/redo")
-    def redo(body: TurnBody) -> JSONResponse:
-        return answer(**desk.redo(body.id, desk.annotator))
+    def redo(request: Request, body: TurnBody) -> JSONResponse:
+        return answer(**desk.redo(body.id, person_of(request, desk.annotator)))
+
+
+def _add_outlook_routes(server: FastAPI, desk: Desk) -> None:
+    def told(by_class: bool = True) -> JSONResponse:
+        board = desk.board()
+        words = {**desk.forecast.told(board, by_class=by_class), **desk.seconds.told(board)}
+        return JSONResponse(words, headers=FRESH)
+
+    @server.get("/api/outlook")
+    def outlook(by_class: bool = True) -> JSONResponse:
+        return told(by_class)
+
+    @server.post("/api/outlook")
+    def aim(body: AimBody) -> JSONResponse:
+        if body.audit_rate is not None:
+            desk.forecast.write_audit_rate(body.audit_rate)
+        if body.goal is not None:
+            desk.forecast.write_goal(body.goal)
+        if body.second_rate is not None:
+            desk.seconds.write_rate(body.second_rate)
+        if body.second_own_days is not None:
+            desk.seconds.write_own_days(body.second_own_days)
+        return told()
 
 
 def add_web_files(server: FastAPI) -> None:
@@ -151,6 +205,15 @@ def _add_file_routes(server: FastAPI, desk: Desk) -> None:
         path = desk.samples.paths[position]
         data, media_type = render(desk.workspace.image_root, path, kind, desk.workspace.cache)
         return Response(data, media_type=media_type, headers=IMMUTABLE)
+
+    @server.get("/report.html")
+    def report() -> HTMLResponse:
+        return HTMLResponse(write_report(desk), headers=FRESH)
+
+    @server.get("/log.csv")
+    def log() -> StreamingResponse:
+        headers = {**FRESH, "Content-Disposition": 'attachment; filename="log.csv"'}
+        return StreamingResponse(log_table(desk.store.cursor()), media_type="text/csv", headers=headers)
 
     @server.get("/export.csv")
     def export() -> StreamingResponse:

@@ -159,7 +159,7 @@ def _read_rows(table: Table, images: Path, path_at: int, label_at: int) -> tuple
         given = cells[path_at] if path_at < len(cells) else ""
         given = given if given in present else given.strip()
         label = cells[label_at].strip() if label_at < len(cells) else ""
-        path, problem = _locate(given, images, present) if given else ("", "the row names no path")
+        path, problem = locate(given, images, present) if given else ("", "the row names no path")
         if problem is None and not label:
             problem = "the row has no label"
         sample_id, count = _unused(given or f"row {row + 1}", ids), seen.get(path, 0) + 1
@@ -178,8 +178,11 @@ def _read_rows(table: Table, images: Path, path_at: int, label_at: int) -> tuple
     return samples, faults
 
 
-def _locate(given: str, images: Path, present: set[str]) -> tuple[str, str | None]:
-    """Return (path below the image folder with forward slashes, what is wrong with it or None)."""
+def locate(given: str, images: Path, present: set[str]) -> tuple[str, str | None]:
+    """Return (path below the image folder with forward slashes, what is wrong with it or None).
+
+    present: the files that are known to be there; the others are looked for on the disk.
+    """
     if "\0" in given:
         return given, "the path holds a zero byte"
     spellings = list(dict.fromkeys(_spellings(given, images)))

@@ -22,6 +22,7 @@ from reviewer.browse import list_folder
 from reviewer.download import Download
 from reviewer.errors import ReviewerError
 from reviewer.folders import demo_place
+from reviewer.images import SUFFIXES, draw_anew
 from reviewer.opening import Opening
 from reviewer.preview import preview_source
 from reviewer.recent import read_recent
@@ -214,6 +215,12 @@ def _add_looking(router: APIRouter) -> None:
             body.label_column,
         )
         return JSONResponse({**asdict(found), "problem": _in_words(found.problem)}, headers=FRESH)
+
+    @router.get("/thumbnail")
+    def thumbnail(images: PathText, path: PathText) -> Response:
+        # Drawn anew and kept nowhere: there is no workspace yet.
+        data, suffix = draw_anew(_absolute(images), path, "thumb")
+        return Response(data, media_type=SUFFIXES[suffix or ".png"], headers=FRESH)
 
 
 def _backbone_json(item: Backbone) -> dict[str, Any]:

@@ -1,41 +1,46 @@
 """Every write to `review.duckdb`: one process owns it, one thread writes at a time."""
 
+import contextlib
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 
 from engine.artifacts import Scores
-from reviewer.decisions import Decision, Event, Kind, redo_target, undo_target
+from reviewer.decisions import Decision, Kind
+from reviewer.disk import NotWritten, not_written
 from reviewer.errors import ReviewerError
+from reviewer.event_log import EventLog
 from reviewer.schema import migrate, utc_now
 from reviewer.sources import Fault, Sample
-
-EVENT_COLUMNS = (
-    "event_id, kind, target_id, position, outcome, labels, annotator, decided_at, given_label, "
-    "suggested_label, p_clean, run_id, seconds"
-)
+from reviewer.transactions import as_texts, incoming, transaction
 
 
 class Store:
     """The open database. A context manager; closing checkpoints it."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = _connect(path)
+        self._path = path
         self._lock = threading.RLock()
+        self._is_broken = False
+        self._openings = 0
+        self._open()
+
+    def _open(self) -> None:
+        self._connection = _connect(self._path)
         try:
             migrate(self._connection)
             # Labels and file names come from elsewhere; SQL must not be able to read or fetch anything.
             self._connection.execute("SET enable_external_access = false")
-            self._events: list[Event] = self._load_events()
+            self._log = EventLog(self._connection)
         except BaseException:
             self._connection.close()  # or this process would hold the file that it refused
             raise
-        self._targets: dict[str, str | None] = {e.event_id: e.target_id for e in self._events}
+        self._is_broken = False
+        self._openings += 1
 
     def __enter__(self) -> "Store":
         return self
@@ -50,89 +55,82 @@ class Store:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a connection for one read; DuckDB connections are not shared between threads."""
+        if self._is_broken:
+            with self._lock:
+                self._mend()
         return self._connection.cursor()
+
+    @property
+    def openings(self) -> int:
+        """How often the database was opened: once more after each failure that DuckDB does not survive.
+
+        What was written when it failed may be on disk or not; who holds a copy reads it anew then.
+        """
+        return self._openings
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock for a write; where the disk does not take it, raise NotWritten and stay usable."""
+        with self._lock:
+            try:
+                self._mend()
+                yield
+            except (duckdb.Error, OSError) as error:
+                self._is_broken |= isinstance(error, duckdb.FatalException)
+                said = not_written(error, self._path.parent)
+                if said is None:
+                    raise
+                with contextlib.suppress(NotWritten):  # tried again by whoever comes next
+                    self._mend()
+                raise said from error
+
+    def _mend(self) -> None:
+        """Open the database anew after a failure that it does not survive, as a checkpoint on a full disk."""
+        if not self._is_broken:
+            return
+        self._connection.close()
+        try:
+            self._open()
+        except (ReviewerError, duckdb.Error) as error:
+            raise NotWritten(
+                f"{self._path} failed with its disk and does not open again; free some space, then try again."
+            ) from error
 
     # -- decisions --
 
-    def record(self, decisions: Sequence[Decision]) -> list[str]:
+    def record(self, decisions: Sequence[Decision], passes: Iterable[int] = ()) -> list[str]:
         """Write decisions in order, durable on return, and return the ids of those that are new.
 
         One whose id is known already is left as it stands, so a client may send again what it has no
-        answer for. All or none of the new ones are written.
+        answer for. All or none of the new ones are written. passes: positions of audited samples that the
+        queue comes past with them; they are written with the first new decision, and stay.
         """
-        with self._lock:
-            named: dict[str, Decision] = {}
-            for decision in decisions:
-                if decision.event_id not in self._targets:
-                    named.setdefault(decision.event_id, decision)
-            fresh = list(named.values())
-            events = [_event(decision) for decision in fresh]
-            self._append([(event, decision) for event, decision in zip(events, fresh, strict=True)])
-        return [decision.event_id for decision in fresh]
+        with self._writing():
+            return self._log.record(decisions, passes)
 
-    def undo(self, annotator: str, event_id: str) -> str | None:
-        """Take back the annotator's last standing decision and return its id; None where there is none."""
-        return self._turn(Kind.UNDO, annotator, event_id)
+    def undo(self, annotator: str, event_id: str) -> tuple[str, ...]:
+        """Take back the annotator's last act that stands and return the ids of its decisions, or ()."""
+        with self._writing():
+            return self._log.turn(Kind.UNDO, annotator, event_id)
 
-    def redo(self, annotator: str, event_id: str) -> str | None:
-        """Put back the decision that was undone last and return its id; None where there is none."""
-        return self._turn(Kind.REDO, annotator, event_id)
+    def redo(self, annotator: str, event_id: str) -> tuple[str, ...]:
+        """Put back the act that was undone last and return the ids of its decisions, or ()."""
+        with self._writing():
+            return self._log.turn(Kind.REDO, annotator, event_id)
 
-    def _turn(self, kind: Kind, annotator: str, event_id: str) -> str | None:
-        with self._lock:
-            if event_id in self._targets:
-                return self._targets[event_id]
-            find = undo_target if kind is Kind.UNDO else redo_target
-            target = find(self._events, annotator)
-            if target is None:
-                self._targets[event_id] = None  # a late retry must not take back what came since
-                return None
-            row = self._connection.execute(
-                "SELECT position, given_label FROM events WHERE event_id = ?", [target]
-            ).fetchone()
-            assert row is not None  # the log holds every decision that it was folded from
-            event = Event(
-                kind=kind, event_id=event_id, annotator=annotator, position=row[0], target_id=target
-            )
-            self._append([(event, None)], given_label=row[1])
-            return target
-
-    def _append(self, entries: Sequence[tuple[Event, Decision | None]], given_label: str = "") -> None:
-        if not entries:
-            return
-        rows = [_row(event, decision, given_label) for event, decision in entries]
-        marks = ", ".join("?" * len(EVENT_COLUMNS.split(",")))
-        with _transaction(self._connection):
-            for row in rows:
-                self._connection.execute(f"INSERT INTO events ({EVENT_COLUMNS}) VALUES ({marks})", row)
-        for event, _ in entries:
-            self._events.append(event)
-            self._targets[event.event_id] = event.target_id
-
-    def _load_events(self) -> list[Event]:
-        rows = self._connection.execute(
-            "SELECT kind, event_id, annotator, position, target_id FROM events ORDER BY event_order"
-        ).fetchall()
-        return [
-            Event(
-                kind=Kind(kind), event_id=event_id, annotator=annotator, position=position, target_id=target
-            )
-            for kind, event_id, annotator, position, target in rows
-        ]
-
-    # -- samples, runs, settings --
+    # -- samples, runs, selections, settings --
 
     def import_samples(self, samples: Sequence[Sample], faults: Sequence[Fault]) -> None:
         """Write the samples of a new workspace and its import report."""
         columns = {
             "position": np.arange(len(samples), dtype=np.int32),
-            "sample_id": _texts(s.sample_id for s in samples),
-            "path": _texts(s.path for s in samples),
-            "given_label": _texts(s.given_label for s in samples),
+            "sample_id": as_texts(s.sample_id for s in samples),
+            "path": as_texts(s.path for s in samples),
+            "given_label": as_texts(s.given_label for s in samples),
             "source_row": np.asarray([s.source_row for s in samples], dtype=np.int32),
-            "problem": _texts(s.problem for s in samples),
+            "problem": as_texts(s.problem for s in samples),
         }
-        with self._lock, _transaction(self._connection):
+        with self._writing(), transaction(self._connection):
             self._insert("samples", columns)
             self._write_faults("import", faults)
 
@@ -145,7 +143,7 @@ class Store:
         strange = int((~np.isfinite(scores.p_clean + scores.suggested_probability)).sum())
         if strange:
             raise ReviewerError(f"The run {run_id} has {strange:,} scores that are no numbers; run it again.")
-        with self._lock, _transaction(self._connection):
+        with self._writing(), transaction(self._connection):
             if self._connection.execute("SELECT 1 FROM runs WHERE run_id = ?", [run_id]).fetchone():
                 return
             n = len(scores.sample_ids)
@@ -156,15 +154,12 @@ class Store:
                 "suggested_label": scores.suggested.astype(object),
                 "suggested_probability": scores.suggested_probability,
             }
-            self._connection.register("incoming", columns)
-            try:
+            with incoming(self._connection, columns):
                 self._connection.execute(
                     "INSERT INTO scores SELECT ?, s.position, i.row_number, i.p_clean, i.suggested_label, "
                     "i.suggested_probability FROM incoming i JOIN samples s USING (sample_id)",
                     [run_id],
                 )
-            finally:
-                self._connection.unregister("incoming")
             joined = self._connection.execute(
                 "SELECT count(*) FROM scores WHERE run_id = ?", [run_id]
             ).fetchone()
@@ -176,39 +171,33 @@ class Store:
             self._connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?)", [run_id, detector, utc_now(), n])
             self._write_faults(run_id, faults)
 
+    def write_selection(self, selection_id: str, name: str, annotator: str, positions: Sequence[int]) -> None:
+        """Remember a set of samples that somebody chose; one whose id is known stays as it is."""
+        with self._writing():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO selections VALUES (?, ?, ?, ?, ?)",
+                [selection_id, name, annotator, utc_now(), list(positions)],
+            )
+
     def write_setting(self, key: str, value: str) -> None:
         """Remember a setting of this workspace."""
-        with self._lock:
+        with self._writing():
             self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [key, value])
 
     def _write_faults(self, stage: str, faults: Sequence[Fault]) -> None:
         columns = {
             "fault_order": np.arange(len(faults), dtype=np.int32),
-            "stage": _texts(stage for _ in faults),
-            "source_row": _texts(f.source_row for f in faults),
-            "path": _texts(f.path for f in faults),
-            "problem": _texts(f.problem for f in faults),
+            "stage": as_texts(stage for _ in faults),
+            "source_row": as_texts(f.source_row for f in faults),
+            "path": as_texts(f.path for f in faults),
+            "problem": as_texts(f.problem for f in faults),
         }
         if faults:
             self._insert("faults", columns)
 
     def _insert(self, table: str, columns: dict[str, np.ndarray]) -> None:
-        self._connection.register("incoming", columns)
-        try:
+        with incoming(self._connection, columns):
             self._connection.execute(f"INSERT INTO {table} SELECT * FROM incoming")
-        finally:
-            self._connection.unregister("incoming")
-
-
-class _transaction:
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -222,37 +211,3 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
                 "that one first."
             ) from error
         raise ReviewerError(f"{path} cannot be opened ({str(error).splitlines()[0]}).") from error
-
-
-def _texts(values: Iterable[Any]) -> np.ndarray:
-    items = list(values)
-    array = np.empty(len(items), dtype=object)
-    array[:] = items
-    return array
-
-
-def _event(decision: Decision) -> Event:
-    return Event(
-        kind=Kind.DECISION,
-        event_id=decision.event_id,
-        annotator=decision.annotator,
-        position=decision.position,
-    )
-
-
-def _row(event: Event, decision: Decision | None, given_label: str) -> list[Any]:
-    head = [event.event_id, event.kind.value, event.target_id, event.position]
-    if decision is None:
-        return [*head, None, None, event.annotator, utc_now(), given_label, None, None, None, None]
-    return [
-        *head,
-        decision.outcome.value,
-        list(decision.labels),
-        decision.annotator,
-        decision.decided_at,
-        decision.given_label,
-        decision.suggested_label,
-        decision.p_clean,
-        decision.run_id,
-        decision.seconds,
-    ]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,11 +16,15 @@ GLANCE = 0.05  # seconds between two looks whether the app is there
 
 class Switch:
     """The ASGI app that the server runs. Calls below `/start/` go to `front` always; the others go to the
-    app that `show` brings, wait for it while `is_coming()`, and go to `front` where none is on its way."""
+    app that `show` brings, wait for it while `is_coming()`, and go to `front` where none is on its way.
+    shared: paths that do not wait; so does nothing below `/web/`."""
 
-    def __init__(self, front: ASGIApp, is_coming: Callable[[], bool]) -> None:
+    def __init__(
+        self, front: ASGIApp, is_coming: Callable[[], bool], shared: Collection[str] = SHARED
+    ) -> None:
         self._front = front
         self._is_coming = is_coming
+        self._shared = shared
         self._app: FastAPI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = threading.Event()
@@ -36,7 +40,7 @@ class Switch:
         if path.startswith(FRONT):
             await self._front(scope, receive, send)
             return
-        if path not in SHARED and not path.startswith("/web/"):
+        if path not in self._shared and not path.startswith("/web/"):
             # A page of an earlier server may still be open and send a decision: it is answered, only later.
             while self._app is None and self._is_coming():
                 await asyncio.sleep(GLANCE)

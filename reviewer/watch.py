@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 from engine.artifacts import read_status
 from reviewer import jobs, queries
 from reviewer.desk import Desk
+from reviewer.disk import NotWritten
 from reviewer.errors import ReviewerError
 from reviewer.illustrator import Illustrator
 from reviewer.standby import Standby
 
 LOG = logging.getLogger("labelsieve")
 INTERVAL = 0.3  # seconds
+FULL_PAUSE = 5.0  # seconds until a full disk is tried again
 
 
 class Watcher:
@@ -26,6 +29,7 @@ class Watcher:
         self._children: dict[str, subprocess.Popen] = {}
         self._starting = threading.Lock()
         self._refused: set[str] = set()
+        self._waiting = ("", 0.0)  # why a run could not be taken in for now, and when to try again
         self._illustrator = Illustrator()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="runs", daemon=True)
@@ -109,6 +113,8 @@ class Watcher:
 
     def import_finished(self) -> None:
         """Take in every finished run that the store does not have, and rank by the newest."""
+        if time.monotonic() < self._waiting[1]:
+            return
         desk = self._desk
         known = {run.run_id for run in queries.read_runs(desk.store.cursor())}
         fresh = False
@@ -117,8 +123,12 @@ class Watcher:
                 continue
             try:
                 jobs.import_run(run_dir, desk.store)
-                fresh = True
-            except Exception as error:  # a torn archive, a full disk: said once, not three times a second
+                fresh, self._waiting = True, ("", 0.0)
+            except NotWritten as error:
+                LOG.warning("The run %s is not taken in yet: %s", run_dir.name, error)
+                self._waiting = (str(error), time.monotonic() + FULL_PAUSE)
+                break
+            except Exception as error:  # a torn archive: said once, not three times a second
                 self._refused.add(run_dir.name)
                 LOG.warning("The run %s could not be taken in: %s", run_dir.name, error)
         if fresh:
@@ -134,7 +144,7 @@ class Watcher:
         views = [jobs.read_run(d) for d in jobs.run_directories(self._desk.workspace)[:5]]
         for view in views:
             if view.status.state in ("running", "done") and view.run_id not in self._refused:
-                message = STAGES.get(view.progress.stage, "starting")
+                message = self._waiting[0] or STAGES.get(view.progress.stage, "starting")
                 state |= {"done": view.progress.done, "of": view.progress.of}
                 return {**state, "state": "running", "message": message, "run": view.run_id}
         if self._children:

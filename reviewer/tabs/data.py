@@ -9,6 +9,7 @@ from engine.config import BUNDLED, BackboneConfig
 from reviewer import queries
 from reviewer.demo import is_demo
 from reviewer.desk import Desk
+from reviewer.report import key_figures
 from reviewer.workspace import FILE, Workspace
 
 EXPORT = (
@@ -16,14 +17,20 @@ EXPORT = (
     "<p>Your table, row for row and byte for byte, with the corrected label and its history appended. "
     "The same from a terminal: <code>python -m reviewer export WORKSPACE OUT.csv</code></p>"
 )
+REPORT = (
+    '<a class="report" href="/report.html" target="_blank" rel="noopener">Open the report</a>'
+    "<p>What was wrong, where and by whose eyes, as one page to keep or to send. From a terminal: "
+    "<code>python -m reviewer report WORKSPACE OUT.html</code></p>"
+)
 
 
-def build() -> tuple[gr.HTML, gr.Dataframe, gr.Dataframe]:
+def build() -> tuple[gr.HTML, gr.Dataframe, gr.Dataframe, gr.HTML]:
     """Add the tab to the page that is being built; return what `refresh` fills."""
     with gr.Row():
         with gr.Column(scale=1):
             summary = gr.HTML(elem_id="data-summary")
             gr.HTML(EXPORT, elem_id="export")
+            figures = gr.HTML(elem_id="report-figures")
         with gr.Column(scale=2):
             classes = gr.Dataframe(
                 headers=["class", "samples", "relabelled away"],
@@ -40,18 +47,28 @@ def build() -> tuple[gr.HTML, gr.Dataframe, gr.Dataframe]:
                 label="Import report",
                 elem_id="import-report",
             )
-    return summary, classes, report
+    return summary, classes, report, figures
 
 
-def refresh(desk: Desk) -> tuple[str, list[list], list[list]]:
-    """Return the summary as HTML, the class table and the import report."""
+def refresh(desk: Desk) -> tuple[str, list[list], list[list], str]:
+    """Return the summary (HTML), the class table, the import report and the key figures (HTML)."""
     cursor = desk.store.cursor()
     classes = [list(row) for row in queries.read_class_counts(cursor)]
     report = [
         [stage, "" if fault.source_row is None else str(fault.source_row + 1), fault.path, fault.problem]
         for stage, fault in queries.read_faults(cursor)
     ]
-    return _summary(desk, queries.read_fault_count(cursor)), classes, report
+    return _summary(desk, queries.read_fault_count(cursor)), classes, report, _figures(desk)
+
+
+def _figures(desk: Desk) -> str:
+    board = desk.board()
+    told = desk.forecast.told(board, by_class=False)
+    # What nobody has said so far needs no tile here; the report has them all.
+    shown = [(word, count) for word, count in key_figures(board, told) if count or word == "decided"]
+    tiles = "".join(f"<li><b>{count:,}</b>{html.escape(word)}</li>" for word, count in shown)
+    said = "".join(f"<p>{html.escape(told[key])}</p>" for key in ("errors", "stop") if told[key])
+    return f"<h2>Report</h2><ul>{tiles}</ul>{said}{REPORT}"
 
 
 def _summary(desk: Desk, n_faults: int) -> str:

@@ -11,7 +11,8 @@ const seen = new IntersectionObserver((entries) => {
         .then((module) => module.mount(element))
         .catch((error) => {
             console.error(error);
-            element.textContent = 'The %(name)s could not be loaded: ' + error.message;
+            element.textContent = 'The %(name)s could not be loaded. If the reviewer was stopped, ' +
+                'start it again with python -m reviewer; then reload this page.';
         });
 });
 seen.observe(element);

@@ -8,7 +8,8 @@ import('/web/review.js')
     .then((module) => module.mount(element))
     .catch((error) => {
         console.error(error);
-        element.textContent = 'The review card could not be loaded: ' + error.message;
+        element.textContent = 'The review card could not be loaded. If the reviewer was stopped, ' +
+            'start it again with python -m reviewer; then reload this page.';
     });
 """
 

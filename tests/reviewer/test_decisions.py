@@ -1,9 +1,23 @@
+from collections.abc import Sequence
+
 import pytest
 
-from reviewer.decisions import Event, Kind, Outcome, check_outcome, redo_target, standing, undo_target
+from reviewer.decisions import Event, History, Kind, Outcome, check_outcome, standing
 from reviewer.errors import ReviewerError
 
 CLASSES = ("cat", "dog", "cow")
+
+
+def history(events: Sequence[Event], annotator: str) -> History:
+    return History(event for event in events if event.annotator == annotator)
+
+
+def undo_target(events: Sequence[Event], annotator: str) -> str | None:
+    return next(iter(history(events, annotator).undo_targets()), None)
+
+
+def redo_target(events: Sequence[Event], annotator: str) -> str | None:
+    return next(iter(history(events, annotator).redo_targets()), None)
 
 
 def log(*acts: str) -> list[Event]:
@@ -91,3 +105,22 @@ def test_an_outcome_has_one_settled_form(outcome, labels, settled):
 def test_a_decision_that_makes_no_sense_is_refused_in_a_sentence(outcome, labels, sentence):
     with pytest.raises(ReviewerError, match=sentence):
         check_outcome(outcome, labels, "cat", CLASSES)
+
+
+def test_an_act_on_many_samples_is_taken_back_as_a_whole():
+    def made(name: str, act: str | None = None) -> Event:
+        return Event(kind=Kind.DECISION, event_id=name, annotator="ada", position=0, act_id=act)
+
+    def turned(kind: Kind, name: str, target: str, act: str) -> Event:
+        return Event(kind=kind, event_id=name, annotator="ada", position=0, target_id=target, act_id=act)
+
+    told = History([made("d1"), made("d2", "sheet"), made("d3", "sheet"), made("d4")])
+    assert told.undo_targets() == ("d4",)
+    told.add(turned(Kind.UNDO, "u1", "d4", "u1"))
+    assert told.undo_targets() == ("d2", "d3")
+    told.add(turned(Kind.UNDO, "u2", "d2", "u2"))
+    told.add(turned(Kind.UNDO, "u2.1", "d3", "u2"))
+    assert (told.undo_targets(), told.redo_targets()) == (("d1",), ("d2", "d3"))
+    told.add(turned(Kind.REDO, "r1", "d2", "r1"))
+    told.add(turned(Kind.REDO, "r1.1", "d3", "r1"))
+    assert (told.undo_targets(), told.redo_targets()) == (("d2", "d3"), ("d4",))

@@ -49,7 +49,7 @@ def test_the_first_cards_are_wrong_labels_with_their_evidence(desk: Desk):
         assert sum(item["probability"] for item in card["likeliest"]) == pytest.approx(1, abs=1e-3)
         assert card["neighbours"]
         assert card["neighbours"][0]["position"] != card["position"]
-        assert any("neighbours say" in reason for reason in card["reasons"])
+        assert any("neighbours say" in reason["words"] for reason in card["reasons"])
     assert len({card["position"] for card in cards}) == 4
 
 
@@ -69,7 +69,7 @@ def test_a_decided_card_is_gone_and_undo_and_redo_return_it(desk: Desk):
     redone = desk.redo("redo-0001", "ada")
     assert redone["redone"]["id"] == saved[0]
     assert redone["card"]["decision"]["outcome"] == "relabel"
-    assert desk.undo("undo-0002", "bob") == {"undone": None, "card": None}
+    assert desk.undo("undo-0002", "bob") == {"undone": None, "count": 0, "card": None}
 
 
 def test_held_cards_are_not_given_again(desk: Desk):

@@ -168,7 +168,8 @@ def test_a_real_drawing_that_fails_says_so_in_its_log_and_the_review_goes_on(
         watcher = Watcher(desk)
         try:
             until(lambda: read_status(run_dir, ILLUSTRATIONS).state == "failed", 120)
-            assert "do not exist" in (run_dir / "illustrate.log").read_text()
+            # The log's last sentence comes after the state: the process prints it on its way out.
+            until(lambda: "do not exist" in (run_dir / "illustrate.log").read_text(), 30)
             assert watcher.ranking_state()["state"] == "ready"
             assert desk.cards(3, [])
         finally:

@@ -1,4 +1,5 @@
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,11 +11,13 @@ from engine.artifacts import append_event, process_stamp, write_json
 from engine.illustrations import ILLUSTRATIONS, write_projection
 from reviewer import map_routes
 from reviewer.desk import Desk
+from reviewer.filters import OUTCOMES, class_numbers
 from reviewer.guard import guarded
-from reviewer.map_routes import NO_CLASS, OUTCOMES
 from reviewer.server import create_server
 from reviewer.workspace import Workspace
 from tests.reviewer.simulated import CLASSES, finish_run, open_desk, prepare
+
+NO_CLASS = 2**32 - 1  # as the page reads it
 
 
 class StillWatcher:
@@ -210,7 +213,8 @@ def map_routes_import(desk: Desk, run_dir: Path) -> None:
 
 
 def test_a_class_that_the_workspace_lost_has_a_number_of_its_own(desk: Desk):
-    data = map_routes.value_bytes(CLASSES[:2], desk.samples, desk.ranking, {})
+    given = class_numbers(desk.samples.given_labels, CLASSES[:2])
+    data = map_routes.value_bytes(replace(desk.board(), class_names=CLASSES[:2], given=given))
     values = values_of(data)
     assert set(values["given"]) == {0, 1, NO_CLASS}
     assert NO_CLASS in values["suggested"]

@@ -12,7 +12,7 @@ from engine.artifacts import process_stamp, read_json, write_json
 from reviewer.errors import ReviewerError
 from reviewer.export import COLUMNS
 from reviewer.headless import export_table
-from reviewer.open_server import fetch_export, find_server, forget_server, note_server, write_whole
+from reviewer.open_server import fetch, find_server, forget_server, note_server, write_whole
 from reviewer.workspace import Workspace
 
 URL = "http://127.0.0.1:1"
@@ -137,7 +137,7 @@ def test_the_export_of_a_running_server_is_fetched(answering, workspace: Workspa
 
 def test_a_proxy_of_the_environment_is_not_asked(answering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("http_proxy", URL)
-    fetch_export(answering(whole), tmp_path / "out.csv")
+    fetch(answering(whole), "export.csv", tmp_path / "out.csv")
     assert (tmp_path / "out.csv").exists()
 
 

@@ -115,7 +115,7 @@ def test_everything_decided_leaves_a_ranking_without_a_fault():
     decisions = {k: v for i in range(N) for k, v in decided(i, Outcome.OUT_OF_SCOPE).items()}
     ranking = rank(samples(), run(), decisions, 1)
     assert np.isfinite(ranking.p_clean).all()
-    assert next_positions(ranking, decisions, (), 5) == []
+    assert next_positions(ranking.order, decisions, (), 5) == []
 
 
 def test_samples_without_scores_come_last_and_problems_never():
@@ -130,14 +130,14 @@ def test_samples_without_scores_come_last_and_problems_never():
 def test_without_a_run_the_table_is_the_order():
     ranking = rank(samples(problem_at=(1,)), None, decided(0, Outcome.KEEP), 1)
     assert ranking.order.tolist() == [0, *range(2, N)]
-    assert next_positions(ranking, decided(0, Outcome.KEEP), (), 2) == [2, 3]
+    assert next_positions(ranking.order, decided(0, Outcome.KEEP), (), 2) == [2, 3]
     assert ranking.class_probabilities(0) is None
 
 
 def test_the_next_are_undecided_not_held_and_the_skipped_come_last():
     ranking = rank(samples(), None, {}, 1)
     decisions = {**decided(0, Outcome.SKIP), **decided(1, Outcome.KEEP), **decided(2, Outcome.SKIP)}
-    assert next_positions(ranking, decisions, (3, 4), 3) == [5, 6, 7]
-    assert next_positions(ranking, decisions, (3, 4), 100) == [5, 6, 7, 8, 9, 10, 11, 0, 2]
-    assert next_positions(ranking, decisions, (3, 4, 2), 100)[-1] == 0
-    assert next_positions(ranking, decisions, (), 0) in ([], [3])  # nobody asks for none
+    assert next_positions(ranking.order, decisions, (3, 4), 3) == [5, 6, 7]
+    assert next_positions(ranking.order, decisions, (3, 4), 100) == [5, 6, 7, 8, 9, 10, 11, 0, 2]
+    assert next_positions(ranking.order, decisions, (3, 4, 2), 100)[-1] == 0
+    assert next_positions(ranking.order, decisions, (), 0) in ([], [3])  # nobody asks for none

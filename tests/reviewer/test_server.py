@@ -167,7 +167,7 @@ def test_modules_are_served_as_javascript_and_styles_as_css(client: TestClient):
 @pytest.mark.parametrize(
     "address",
     [
-        "/image/full/0",
+        "/image/huge/0",
         "/image/card/40",
         "/image/card/-1",
         "/image/card/9999999999999999999999",

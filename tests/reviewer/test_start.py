@@ -137,12 +137,17 @@ def test_folders_are_listed_by_name(front: Front, tmp_path: Path) -> None:
 def test_a_preview_counts_guesses_and_asks_for_what_it_cannot_guess(front: Front, tmp_path: Path) -> None:
     images = draw_all(tmp_path / "images", [f"{name}/{n}.png" for name in ("cat", "dog") for n in range(3)])
     found = front.post("preview", images=str(images))
-    assert (found["n_samples"], found["classes"], found["columns"]) == (6, ["cat", "dog"], [])
+    assert (found["n_samples"], found["columns"]) == (6, [])
+    assert found["classes"] == [{"name": "cat", "count": 3}, {"name": "dog", "count": 3}]
     assert found["place"] == str(tmp_path / "images-labelsieve")
     table = tmp_path / "t.csv"
     table.write_text("where;what\ncat/0.png;Katze\ndog/0.png;Hund\ngone.png;Hund\n")
-    asked = front.post("preview", images=str(images), labels=str(table))
-    assert (asked["columns"], asked["path_column"], asked["n_samples"]) == (["where", "what"], None, 0)
+    guessed = front.post("preview", images=str(images), labels=str(table))
+    assert (guessed["columns"], guessed["n_samples"]) == (["where", "what"], 2)
+    assert (guessed["path_column"], guessed["path_why"]) == ("where", "2 of 3 are files here")
+    table.with_name("u.csv").write_text("where;what\nno.png;Katze\nnot.png;Hund\nnever.png;Hund\n")
+    asked = front.post("preview", images=str(images), labels=str(table.with_name("u.csv")))
+    assert (asked["path_column"], asked["n_samples"], asked["problem"]) == (None, 0, "")
     told = front.post(
         "preview", images=str(images), labels=str(table), path_column="where", label_column="what"
     )
@@ -153,6 +158,22 @@ def test_a_preview_counts_guesses_and_asks_for_what_it_cannot_guess(front: Front
     assert "check “Folder of images” and “Column of the image”" in wrong["problem"]
     assert (wrong["columns"], wrong["n_samples"]) == (["where", "what"], 0)
     assert told["faults"] == [{"problem": "the file is not there", "path": "gone.png", "source_row": 2}]
+
+
+def test_a_thumbnail_is_drawn_anew_and_of_no_file_outside_the_folder(front: Front, tmp_path: Path) -> None:
+    images = draw_all(tmp_path / "images", ["a.png"])
+    draw_all(tmp_path, ["secret.png"])
+    drawn = front.client.get("/start/thumbnail", params={"images": str(images), "path": "a.png"})
+    assert (drawn.headers["content-type"], drawn.headers["cache-control"]) == ("image/png", "no-store")
+    refused = [
+        front.client.get("/start/thumbnail", params={"images": str(images), "path": path}).content
+        for path in ("../secret.png", "gone.png", str(tmp_path / "secret.png"))
+    ]
+    assert len(set(refused)) <= 2  # a grey picture that says why, and nothing of the file
+    assert drawn.content not in refused
+    elsewhere = front.at("10.0.0.1").get("/start/thumbnail", params={"images": str(images), "path": "a.png"})
+    assert elsewhere.status_code == 403
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["images", "secret.png"]
 
 
 def test_what_is_no_data_set_is_said_in_the_words_of_the_page(front: Front, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,12 +13,13 @@ import pytest
 
 from engine.artifacts import Scores
 from reviewer import queries, schema
-from reviewer.decisions import Event, Kind, Outcome, redo_target, standing, undo_target
+from reviewer.decisions import Event, Kind, Outcome, Screen, standing
 from reviewer.errors import ReviewerError
 from reviewer.schema import M001_INITIAL, MIGRATIONS, migrate
 from reviewer.sources import Fault, Sample
 from reviewer.store import Store
 from tests.reviewer.simulated import decision
+from tests.reviewer.test_decisions import history
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,14 +76,17 @@ def test_folding_the_events_in_python_equals_the_view(path: Path, seed: int):
             act = rng.choice(["decide", "decide", "undo", "undo", "redo"])
             name = f"e{number}"
             if act == "decide":
-                position = rng.randrange(5)
-                store.record([decision(name, position, rng.choice(list(Outcome)), annotator=who)])
-                events.append(Event(kind=Kind.DECISION, event_id=name, annotator=who, position=position))
+                position, screen = rng.randrange(5), rng.choice(list(Screen))
+                made = decision(name, position, rng.choice(list(Outcome)), annotator=who, screen=screen)
+                store.record([made])
+                entry = {"event_id": name, "annotator": who, "position": position}
+                events.append(Event(kind=Kind.DECISION, counts=made.counts, **entry))
             else:
                 kind = Kind(act)
-                expected = (undo_target if kind is Kind.UNDO else redo_target)(events, who)
-                assert (store.undo if kind is Kind.UNDO else store.redo)(who, name) == expected
-                if expected is not None:
+                told = history(events, who)
+                targets = told.undo_targets() if kind is Kind.UNDO else told.redo_targets()
+                assert (store.undo if kind is Kind.UNDO else store.redo)(who, name) == targets
+                for expected in targets:
                     place = next(e.position for e in events if e.event_id == expected)
                     events.append(
                         Event(kind=kind, event_id=name, annotator=who, position=place, target_id=expected)
@@ -89,15 +94,15 @@ def test_folding_the_events_in_python_equals_the_view(path: Path, seed: int):
             assert holding(store) == standing(events)
     with Store(path) as store:
         assert holding(store) == standing(events)
-        assert store.undo("ada", "last-one") == undo_target(events, "ada")
+        assert store.undo("ada", "last-one") == history(events, "ada").undo_targets()
 
 
 def test_a_decision_is_read_back_as_it_was_written(filled: Store):
     made = decision("d1", 3, Outcome.AMBIGUOUS, ("cat", "dog|x"), annotator="Ada 猫", minute=7)
     filled.record([made])
-    assert queries.read_decision(filled.cursor(), "d1") == made
-    assert queries.read_current_decision(filled.cursor(), 3) == made
-    assert queries.read_current_decision(filled.cursor(), 2) is None
+    assert queries.read_decisions(filled.cursor(), ["d1"]) == [made]
+    assert queries.read_current_decisions_of(filled.cursor(), [3]) == {3: made}
+    assert queries.read_current_decisions_of(filled.cursor(), [2]) == {}
 
 
 def test_sending_a_decision_again_changes_nothing(filled: Store):
@@ -119,18 +124,18 @@ def test_undo_and_redo_with_a_known_id_answer_the_same_and_act_once(path: Path):
     with Store(path) as store:
         store.import_samples(samples(3), ())
         store.record([decision("d1", 0), decision("d2", 1)])
-        assert [store.undo("ada", "u1") for _ in range(3)] == ["d2"] * 3
-        assert [store.redo("ada", "r1") for _ in range(2)] == ["d2"] * 2
+        assert [store.undo("ada", "u1") for _ in range(3)] == [("d2",)] * 3
+        assert [store.redo("ada", "r1") for _ in range(2)] == [("d2",)] * 2
         assert holding(store) == {0: "d1", 1: "d2"}
     with Store(path) as store:  # the answer is on disk, not in memory
-        assert store.undo("ada", "u1") == "d2"
+        assert store.undo("ada", "u1") == ("d2",)
         assert holding(store) == {0: "d1", 1: "d2"}
 
 
 def test_nobody_undoes_another_persons_decision(filled: Store):
     filled.record([decision("d1", 0, annotator="bob")])
-    assert filled.undo("ada", "u1") is None
-    assert filled.redo("ada", "r1") is None
+    assert filled.undo("ada", "u1") == ()
+    assert filled.redo("ada", "r1") == ()
     assert count_events(filled) == 1
 
 
@@ -139,7 +144,7 @@ def test_a_batch_is_written_whole_or_not_at_all(filled: Store):
     with pytest.raises(duckdb.Error):
         filled.record([decision("d1", 0), broken, decision("d3", 2)])
     assert (holding(filled), count_events(filled)) == ({}, 0)
-    assert filled.undo("ada", "u1") is None
+    assert filled.undo("ada", "u1") == ()
     assert filled.record([decision("d1", 0)]) == ["d1"]  # it was not taken for known
     assert holding(filled) == {0: "d1"}
 
@@ -218,6 +223,44 @@ def test_the_first_schema_with_rows_arrives_at_the_newest(path: Path):
     with Store(path) as store:
         assert queries.read_current_labels(store.cursor())[0].labels == ("dog",)
         assert schema.applied(store.cursor()) == [name for name, _ in MIGRATIONS]
+
+
+def test_the_schema_before_second_opinions_keeps_everything_and_takes_them(path: Path):
+    connection = duckdb.connect(str(path))
+    migrate(connection, MIGRATIONS[:2])
+    connection.execute(
+        "INSERT INTO samples SELECT range, range || '.png', range || '.png', 'cat', range, NULL FROM range(4)"
+    )
+    for number, (outcome, screen) in enumerate(
+        [("keep", "card"), ("relabel", "audit"), ("bad_image", "sheet"), ("skip", None)]
+    ):
+        connection.execute(
+            "INSERT INTO events (event_id, kind, position, outcome, labels, annotator, decided_at, "
+            "given_label, screen, note, act_id) "
+            "VALUES (?, 'decision', ?, ?, ?, 'ada', now(), 'cat', ?, 'a note', ?)",
+            [f"d{number}", number, outcome, ["dog"] if outcome == "relabel" else [], screen, f"act{number}"],
+        )
+    before = connection.execute("SELECT * FROM current_decisions ORDER BY position").fetchall()
+    log = connection.execute("SELECT * FROM events ORDER BY event_order").fetchall()
+    connection.close()
+    with Store(path) as store:
+        cursor = store.cursor()
+        assert cursor.execute("SELECT * FROM current_decisions ORDER BY position").fetchall() == before
+        assert cursor.execute("SELECT * FROM events ORDER BY event_order").fetchall() == log
+        held = holding(store)
+        second = decision("s1", 0, Outcome.BAD_IMAGE, annotator="bob", given="cat", screen=Screen.SECOND)
+        put_off = decision("s2", 1, Outcome.SKIP, annotator="eve", given="cat", screen=Screen.ADJUDICATION)
+        store.record([second, put_off])
+        assert holding(store) == held
+        assert [label.outcome for label in queries.read_current_labels(cursor)][:2] == ["keep", "relabel"]
+        assert [each.event_id for each in queries.read_opinions(cursor)] == ["s1", "s2"]
+        assert [each.event_id for each in queries.read_opinions(cursor, [1, 3])] == ["s2"]
+        assert store.undo("bob", "undo-1") == ("s1",)
+        assert [each.event_id for each in queries.read_opinions(cursor)] == ["s2"]
+        settled = decision("s3", 0, Outcome.RELABEL, ("dog",), annotator="eve", screen=Screen.ADJUDICATION)
+        store.record([settled])
+        assert queries.read_current_labels(cursor)[0].labels == ("dog",)
+        assert store.undo("ada", "undo-2") == ("d3",)  # each of the old ones by itself, still
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(path: Path):
@@ -387,3 +430,67 @@ def test_a_killed_process_loses_no_acknowledged_decision(path: Path):
                 batches[batch] = batches.get(batch, 0) + 1
             assert all(size == 1 + int(batch.split("-")[1]) % 3 for batch, size in batches.items())
     assert len(acknowledged) > 150
+
+
+# -- acts on many samples --
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_an_act_on_many_is_one_to_take_back_also_after_a_restart(path: Path, n: int):
+    made = [
+        decision(
+            f"act1-{i}", i, Outcome.RELABEL if i % 2 else Outcome.AMBIGUOUS, ("cat", "a\x1fb\n|")[: 2 - i % 2]
+        )
+        for i in range(n)
+    ]
+    act = [replace(each, act_id="act1", screen=Screen.SHEET, note="all alike", p_clean=0.25) for each in made]
+    with Store(path) as store:
+        store.import_samples(samples(n), ())
+        store.record([decision("before", 0)])
+        assert store.record(act) == [each.event_id for each in act]
+        assert queries.read_decisions(store.cursor(), [each.event_id for each in act]) == act
+        assert store.record(act) == []
+    with Store(path) as store:
+        assert store.undo("ada", "undo1") == tuple(each.event_id for each in act)
+        assert holding(store) == {0: "before"}
+        assert store.redo("ada", "redo1") == tuple(each.event_id for each in act)
+        assert len(holding(store)) == n
+    with Store(path) as store:
+        assert store.undo("ada", "undo1") == tuple(each.event_id for each in act)  # a late retry
+        assert len(holding(store)) == n
+        assert len(store.undo("ada", "undo2")) == n
+        assert store.undo("ada", "undo3") == ("before",)
+    assert holding_after(path) == {}
+
+
+def holding_after(path: Path) -> dict[int, str]:
+    with Store(path) as store:
+        return holding(store)
+
+
+def test_decisions_of_the_first_schema_are_undone_one_by_one(path: Path):
+    with Store(path) as store:
+        store.import_samples(samples(3), ())
+        store.record([decision("d1", 0), decision("d2", 1)])
+        store.cursor().execute("UPDATE events SET act_id = NULL, screen = NULL, note = NULL")
+    with Store(path) as store:
+        assert queries.read_current_decisions_of(store.cursor(), [0]) == {0: decision("d1", 0)}
+        assert store.undo("ada", "u1") == ("d2",)
+
+
+def test_what_the_queue_came_past_is_kept_and_stays(filled: Store):
+    filled.record([decision("d1", 0)], passes=[3, 4])
+    filled.record([decision("d1", 0)], passes=[5])  # a retry
+    filled.record([decision("d2", 1)], passes=[4])
+    filled.undo("ada", "u1")
+    assert queries.read_passes(filled.cursor()) == {3, 4}
+
+
+def test_a_selection_is_kept_under_its_first_name(filled: Store):
+    filled.write_selection("lasso-01", "lasso of 2", "ada", [5, 1])
+    filled.write_selection("lasso-01", "another", "bob", [2])
+    found = queries.read_selection(filled.cursor(), "lasso-01")
+    assert found is not None
+    assert (found.name, found.annotator, found.positions.tolist()) == ("lasso of 2", "ada", [5, 1])
+    assert queries.read_selection(filled.cursor(), "other") is None
+    assert queries.read_selection_names(filled.cursor()) == [("lasso-01", "lasso of 2", 2)]
