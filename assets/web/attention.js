@@ -2,9 +2,9 @@
 // exactly the part of the picture that the model saw. It keeps to itself: nothing is fetched or drawn
 // while it is off, one request is under way at a time, and a new card never waits for a map.
 
-import { button, el, icon, isolate, keycap } from "./dom.js";
+import { el, icon, isolate } from "./dom.js";
 import { cropOf, decodeMap, gradientOf, nextMode, paint } from "./heat.js";
-import { KEYCAPS } from "./keys.js";
+import { keyButton, liveCap } from "./keymap-caps.js";
 
 const SIDE = 192; // pixels of a drawn map; the browser scales it to the picture
 const AHEAD = 4; // next cards whose maps are fetched in advance
@@ -31,13 +31,13 @@ export function legendOf(mode, card) {
 const spokenOf = ([before, after]) => [...before, ...after].map(([text, isName]) => (isName ? isolate(text) : text)).join(" ");
 
 /** `get(path)` → JSON; `near()` → the cards from the one on screen on; `say(words)` for screen readers. */
-export function createAttention({ get, near, say, signal }) {
+export function createAttention({ get, near, say, keys, signal }) {
   const frame = el("div", { class: "ls-heat-frame" });
   const words = el("span", { class: "ls-heat-words" });
   const chip = el("div", { class: "ls-heat-chip" }, words);
   const root = el("div", { class: "ls-heat", hidden: true }, el("div", { class: "ls-heat-stage" }, frame), chip);
-  const press = button({ class: "ls-quiet ls-heat-button", "aria-pressed": "false", "aria-keyshortcuts": KEYCAPS.attention,
-    title: "Where the model sees the given class, the suggested class, their difference" }, () => cycle(), icon("eye"), el("span", {}, "Attention"), keycap(KEYCAPS.attention));
+  const press = keyButton(keys, "attention", { class: "ls-quiet ls-heat-button", "aria-pressed": "false",
+    title: "Where the model sees the given class, the suggested class, their difference" }, () => cycle(), icon("eye"), el("span", {}, "Attention"), liveCap(keys, "attention"));
   const held = new Map(); // keyOf(card) → {maps, crop, drawn: {mode: canvas}} or {message}
   let mode = null;
   let shown = null; // {card, img} on the stage; img null while it loads
@@ -91,7 +91,7 @@ export function createAttention({ get, near, say, signal }) {
   }
 
   // ---- fetching --------------------------------------------------------------------------------
-  const wanted = () => shown && [shown.card, ...near().slice(0, 1 + AHEAD)].find((card) => !held.has(keyOf(card)));
+  const wanted = () => shown && [shown.card, ...near().slice(0, 1 + AHEAD)].find((card) => !card.blind && !held.has(keyOf(card)));
 
   function keep(card, item) {
     held.set(keyOf(card), item);
@@ -154,9 +154,11 @@ export function createAttention({ get, near, say, signal }) {
     cycle,
     /** A card is on screen; `img` is its decoded picture, null while it loads or where it cannot be shown. */
     show(card, img) {
+      press.disabled = Boolean(card.blind);
+      if (card.blind) return this.leave(); // a map would say which classes the model thinks of
       const moved = shown?.card !== card;
       shown = { card, img, pending: moved ? null : shown.pending };
-      if (mode === null) return;
+      if (mode === null) return undefined;
       if (moved) {
         forgetMessages();
         restUntil = performance.now() + REST;

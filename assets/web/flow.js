@@ -2,7 +2,7 @@
 // when the card that it means is on screen, so keys are neither lost nor applied to a wrong card.
 // No DOM: the view, the network and the clock are given.
 
-import { rowsOf } from "./card.js";
+import { rowsOf } from "./card-rows.js";
 import { RESERVE } from "./trail.js";
 
 const REACTION = 400; // ms that a person needs to see that an undo was not done
@@ -13,7 +13,8 @@ export function choiceOf(card, action, classes) {
   const label = (name) => (name === card.given.name ? { outcome: "keep", labels: [] } : { outcome: "relabel", labels: [name] });
   switch (action.type) {
     case "keep": return { outcome: "keep", labels: [] };
-    case "suggestion": return card.suggested ? label(card.suggested.name) : { hint: "There is no suggestion for this card." };
+    case "suggestion": return card.suggested ? label(card.suggested.name)
+      : { hint: card.blind ? card.screen === "second" ? "A second opinion has no suggestion: judge the image alone." : "An audit card has no suggestion: judge the image alone." : "There is no suggestion for this card." };
     case "digit": {
       const row = rowsOf(card, classes)[action.index];
       return row ? label(row.name) : { hint: `There is no class at ${(action.index + 1) % 10}.` };
@@ -24,7 +25,10 @@ export function choiceOf(card, action, classes) {
   }
 }
 
-export function createFlow({ session, trail, saver, calls, images, view, uuid, now }) {
+const NO_NOTES = { take: () => null, restore() {} };
+
+/** `notes`: what is written on cards before they are decided (see note.js). */
+export function createFlow({ session, trail, saver, calls, images, view, uuid, now, notes = NO_NOTES, tab = "" }) {
   const { classes, annotator } = session;
   let version = session.ranking?.version ?? 0;
   let ranking = session.ranking;
@@ -37,6 +41,7 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
   let refusal = null; // {at, sentence} of an undo or redo that could not be done
   let fault = null;
   let onScreen = null;
+  let filter = ""; // a query string: what the queue holds
 
   // ---- cards in advance ------------------------------------------------------------------------
   const hear = (reply) => {
@@ -52,14 +57,15 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
     for (;;) {
       const asked = trail.needs();
       if (!asked) return;
-      const ranked = version;
+      const [ranked, filtered] = [version, filter];
       const held = trail.held(saver.positions());
-      const reply = await calls.until(() => calls.get(`/api/cards?count=${asked}&held=${held.join(",")}`));
+      const reply = await calls.until(() => calls.get(`/api/cards?count=${asked}&held=${held.join(",")}${tab && `&tab=${tab}`}${filter && `&${filter}`}`));
       hear(reply);
-      if (version !== ranked) continue; // a new ranking: what was held back may be more suspicious now
+      // Another ranking: what was held back may be more suspicious now. Another filter: these are not wanted.
+      if (version !== ranked || filter !== filtered) continue;
       fault = null;
-      const unranked = reply.cards[0] && reply.cards[0].p_clean === null;
-      if (unranked && ranking.state === "running" && !unrankedWanted && !trail.current()) return;
+      const unranked = reply.cards[0] && reply.cards[0].p_clean === null && !reply.cards[0].blind;
+      if (unranked && ranking.state !== "ready" && !unrankedWanted && !trail.current()) return;
       trail.add(reply.cards, reply.cards.length < asked);
       images.keep(trail.near());
       return;
@@ -103,7 +109,7 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
     if (trail.current()) return show();
     if (trail.ended) view.empty();
     else if (fault) view.failed(fault.message);
-    else view.rankingInProgress(ranking);
+    else view.unranked(ranking);
     const kept = actions.findIndex(({ type }) => ["undo", "redo", "back", "look", "open"].includes(type));
     actions = kept < 0 ? [] : actions.slice(kept); // keys pressed for cards that do not exist
     return undefined;
@@ -116,11 +122,13 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
     const { card } = entry;
     const choice = choiceOf(card, action, classes);
     if (choice.hint) return void view.hint(choice.hint);
+    const note = notes.take(card.position, entry.decision);
     const id = saver.add({
       position: card.position, sample_id: card.sample_id, outcome: choice.outcome, labels: choice.labels,
       seconds: Math.round(now() - shownAt) / 1000, run: card.run ?? null, p_clean: card.p_clean ?? null, suggested: card.suggested?.name ?? null,
+      ...(note && { note }), ...(card.blind && { blind: true }), ...(card.screen && { screen: card.screen }),
     });
-    const decision = { id, ...choice, annotator, decided_at: null };
+    const decision = { id, ...choice, note, annotator, decided_at: null };
     trail.decide(decision);
     view.decided(card, decision);
     const shown = show();
@@ -155,8 +163,10 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
     hear(reply);
     const decision = kind === "undo" ? reply.undone : reply.redone;
     if (!decision || !reply.card) return refuse(decision ? "Done; that sample is not in this queue." : `There is nothing to ${kind}.`);
-    if (kind === "undo") trail.undone(reply.card);
-    else trail.redone(reply.card);
+    if (kind === "undo") {
+      notes.restore(decision.position, decision.note);
+      trail.undone(reply.card);
+    } else trail.redone(reply.card);
     view.revised(kind, decision);
     return show();
   }
@@ -242,5 +252,18 @@ export function createFlow({ session, trail, saver, calls, images, view, uuid, n
       return onScreen && trail.current() === onScreen ? undefined : press({ type: "look" });
     },
     get ranking() { return ranking; },
+    get filter() { return filter; },
+    /** Forgets the cards that wait: somebody decided about them elsewhere on the page. */
+    forget() {
+      trail.drop(0);
+      refill();
+    },
+    /** What the queue holds from now on, as a query string; the card on screen stays where it is. */
+    setFilter(query) {
+      if (query === filter) return undefined;
+      filter = query;
+      trail.refilter();
+      return trail.current() ? refill() : this.look();
+    },
   };
 }

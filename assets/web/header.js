@@ -1,27 +1,30 @@
 // The strip above the card: progress, what was decided last, whether it is saved; and the two
 // lines below it that appear only when there is something to say (NOT SAVED, a notice).
 
+import { DISK } from "./calls.js";
 import { button, count, el, icon, keycap, plural } from "./dom.js";
+import { titled } from "./keymap-caps.js";
 
 const LOST = "The reviewer does not answer; your decisions are kept in this browser and sent when it is back.";
+const KEPT = "Nothing is lost: your decisions are kept in this browser and sent again.";
 
-export function createHeader(act, { onRetry, onHelp }) {
+export function createHeader(act, keys, { onRetry, onHelp, aside = [] }) {
   const done = el("strong", {});
   const left = el("span", {});
   const last = el("span", { class: "ls-last" });
   const saved = el("span", { class: "ls-saved", role: "status" });
   const ranking = el("span", { class: "ls-ranking", role: "status" });
-  const tool = (type, name, label) => button({ class: "ls-tool", title: label, "aria-label": label }, () => act({ type }), icon(name));
+  const tool = (type, name, label) => titled(keys, type, button({ class: "ls-tool" }, () => act({ type }), icon(name)), label);
   const track = el("div", { class: "ls-track", role: "progressbar", "aria-label": "Flagged samples decided", "aria-valuemin": "0" }, el("span", {}));
   const strip = el("div", { class: "ls-strip" },
-    el("div", { class: "ls-progress" }, done, left), last, ranking, saved,
+    el("div", { class: "ls-progress" }, done, left), ...aside, last, ranking, saved,
     el("div", { class: "ls-tools" },
-      tool("undo", "undo", "Undo (Z)"), tool("redo", "redo", "Redo (Shift+Z)"),
-      tool("back", "left", "Back without deciding (←)"), tool("forward", "right", "Forward without deciding (→)")),
+      tool("undo", "undo", "Undo"), tool("redo", "redo", "Redo"),
+      tool("back", "left", "Back without deciding"), tool("forward", "right", "Forward without deciding")),
     button({ class: "ls-quiet ls-keys", "aria-label": "Keyboard shortcuts" }, onHelp, keycap("?"), "for keys"));
   const alertText = el("span", {});
   const alert = el("div", { class: "ls-alert", hidden: true }, icon("warn"), alertText,
-    button({ class: "ls-button" }, onRetry, "Try now"));
+    button({ class: "ls-button" }, onRetry, "Try again"));
   const alertBox = el("div", { "aria-live": "assertive", role: "alert" }, alert);
   const refusal = el("span", {});
   const refusalBox = el("div", { class: "ls-alert ls-refusal", hidden: true }, icon("warn"), refusal,
@@ -32,11 +35,11 @@ export function createHeader(act, { onRetry, onHelp }) {
   let lost = false;
 
   function drawSaving() {
-    const { unsaved, notSaved, failing, status } = saving;
+    const { unsaved, notSaved, failing, status, sentence } = saving;
     const silent = lost || (failing && status === null) || (notSaved && !failing);
     const trouble = notSaved || lost;
     alert.hidden = !trouble;
-    const why = silent ? LOST : `The reviewer could not save (it answered ${status}); your decisions are kept in this browser and sent again.`;
+    const why = silent ? LOST : status === DISK ? `${sentence} ${KEPT}` : `The reviewer could not save (it answered ${status}); your decisions are kept in this browser and sent again.`;
     const text = notSaved ? `NOT SAVED: ${plural(unsaved, "decision")}. ${why}` : why;
     if (trouble && alertText.textContent !== text) alertText.textContent = text;
     saved.classList.toggle("ls-bad", notSaved);

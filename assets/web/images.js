@@ -2,6 +2,7 @@
 // decoded before they are needed, and the very element is put on the card. Neighbours come later,
 // few at a time and only once the annotator rests: in a burst they would starve the next cards.
 
+import { tilesOf } from "./card-near.js";
 import { PREFETCH } from "./trail.js";
 
 const PATIENCE = 15000; // ms until an image counts as not loadable
@@ -21,7 +22,7 @@ export function createImages({ create = () => new Image() } = {}) {
     const known = held.get(card.position);
     if (known && known.url === card.image) return known;
     const img = create();
-    const item = { url: card.image, img, ready: false, failed: false, thumbs: null };
+    const item = { url: card.image, img, ready: false, failed: false, asked: null, thumbs: null };
     img.alt = `Image under review: ${card.path ?? card.sample_id}`;
     img.draggable = false;
     img.fetchPriority = "high";
@@ -38,7 +39,11 @@ export function createImages({ create = () => new Image() } = {}) {
   /** The neighbours' elements, each in place; those not loaded yet fill in when it is their turn. */
   function thumbs(card) {
     const item = load(card);
-    item.thumbs ??= card.neighbours.slice(0, thumbCount).map(() => {
+    const tiles = tilesOf(card, thumbCount);
+    const asked = tiles.map(({ neighbour }) => neighbour.image).join();
+    if (item.asked === asked) return item.thumbs; // a card that comes back may have others: labels have changed
+    item.asked = asked;
+    item.thumbs = tiles.map(() => {
       const img = create();
       img.alt = "";
       img.draggable = false;
@@ -68,7 +73,11 @@ export function createImages({ create = () => new Image() } = {}) {
     setThumbCount(count) {
       if (count === thumbCount) return;
       thumbCount = count;
-      for (const item of held.values()) item.thumbs = null;
+      for (const item of held.values()) item.asked = null;
+    },
+    /** Lets go what could not be loaded, so that it is asked for once more. */
+    forgetFailed() {
+      for (const [position, item] of held) if (item.failed) held.delete(position);
     },
     /** Loads what is near (the order is the priority) and lets the rest go. */
     keep(cards) {
@@ -82,7 +91,10 @@ export function createImages({ create = () => new Image() } = {}) {
         const mine = resting;
         await Promise.all(loading.slice(0, 2));
         if (mine !== resting) return;
-        wanted = ahead.slice(0, 1 + THUMBS_AHEAD).flatMap((card) => thumbs(card).map((img, i) => [img, card.neighbours[i].image]));
+        wanted = ahead.slice(0, 1 + THUMBS_AHEAD).flatMap((card) => {
+          const tiles = tilesOf(card, thumbCount);
+          return thumbs(card).map((img, i) => [img, tiles[i].neighbour.image]);
+        });
         loadWanted();
       }, REST);
     },

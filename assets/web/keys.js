@@ -1,59 +1,36 @@
-// The key map of the review card. Pure: an event-like object goes in, an action or null comes out.
-// Letters follow the letter that the layout types (Z is Z on QWERTZ); a layout that types no Latin
-// letter, or no digit without Shift (AZERTY), falls back to the place of the key.
+// The keys of the review card. Pure: an event-like object and a key map go in, an action or null comes out.
+// A layout that types no digit without Shift (AZERTY) falls back to the place of the key.
 
-const LETTERS = {
-  a: "keep",
-  w: "suggestion",
-  m: "ambiguous",
-  o: "out_of_scope",
-  b: "bad_image",
-  s: "skip",
-  z: "undo",
-  v: "attention",
-};
-const NAMED = { Backspace: "undo", ArrowLeft: "back", ArrowRight: "forward" };
+import { capOf, keyOf, STANDARD } from "./keymap.js";
 
-export const KEYCAPS = {
-  keep: "A",
-  suggestion: "W",
-  ambiguous: "M",
-  out_of_scope: "O",
-  bad_image: "B",
-  skip: "S",
-  undo: "Z",
-  redo: "⇧Z",
-  back: "←",
-  forward: "→",
-  search: "/",
-  attention: "V",
-  help: "?",
-};
+/** The caps of the standard keys. */
+export const KEYCAPS = { ...Object.fromEntries(Object.entries(STANDARD).map(([action, key]) => [action, capOf(key)])), help: "?" };
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** The digit key of the i-th likeliest class: 1 … 9, 0; "" past the tenth. */
 export const digitCap = (i) => (i < 9 ? String(i + 1) : i === 9 ? "0" : "");
 
 const digit = (text) => ({ type: "digit", index: (Number(text) + 9) % 10 });
 
-function letterOf(event) {
+/**
+ * The action of a key press, `{type, index?, x?, y?}`, or null. `map`: action → key (see keymap.js). Shift is
+ * allowed where the key is a sign that needs it, with a letter that the map has so, and with arrows (pan).
+ */
+export function actionOf(event, map = STANDARD) {
+  if (event.repeat && !ARROWS[event.key]) return null;
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
   const key = event.key ?? "";
-  if (/^[a-z]$/i.test(key)) return key.toLowerCase();
-  const placed = /^Key([A-Z])$/.exec(event.code ?? "");
-  const foreign = key.length === 1 && key.charCodeAt(0) > 127; // Cyrillic, Greek, Hebrew …
-  return placed && foreign ? placed[1].toLowerCase() : "";
-}
-
-/** The action of a key press, `{type, index?}`, or null. Shift is allowed for redo, "/" and "?". */
-export function actionOf(event) {
-  if (event.repeat || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return null;
-  const key = event.key ?? "";
+  if (event.shiftKey && ARROWS[key]) return { type: "pan", x: ARROWS[key][0], y: ARROWS[key][1] };
+  if (event.repeat) return null;
   if (key === "?") return { type: "help" };
-  if (key === "/") return { type: "search" };
   if (/^[0-9]$/.test(key)) return digit(key);
-  const letter = letterOf(event);
-  if (event.shiftKey) return letter === "z" ? { type: "redo" } : null;
-  if (letter) return LETTERS[letter] ? { type: LETTERS[letter] } : null;
-  if (NAMED[key]) return { type: NAMED[key] };
+  const typed = keyOf(event);
+  const type = typed && Object.keys(map).find((action) => map[action] === typed);
+  if (type) return { type };
+  if (key === "=" && map.zoom_in === "+") return { type: "zoom_in" }; // the same key, without Shift
+  if (event.shiftKey) return null;
+  if (key === "Backspace") return { type: "undo" };
   const placed = /^Digit([0-9])$/.exec(event.code ?? "");
   return placed && key.length === 1 ? digit(placed[1]) : null;
 }
@@ -76,24 +53,28 @@ export function ownsArrows(node) {
   return /^(tab|slider|radio|menuitem|option|treeitem)$/.test(node.getAttribute?.("role") ?? "");
 }
 
-/** Rows of the cheat sheet: [group, [[keys, what they do], …]]. */
+/** Rows of the cheat sheet: [group, [{actions?, fixed?, text?}, …]]; actions can be given other keys. */
 export const CHEAT_SHEET = [
   ["Decide", [
-    [["A"], "Keep the given label"],
-    [["W"], "Take the suggestion"],
-    [["1", "…", "9", "0"], "Take one of the ten likeliest classes"],
-    [["/"], "Find any class by typing"],
-    [["M"], "Ambiguous: choose two or more classes, Enter"],
-    [["O"], "Out of scope: none of the classes"],
-    [["B"], "Bad image: cannot be judged"],
-    [["S"], "Skip for now"],
+    { actions: ["keep"] },
+    { actions: ["suggestion"] },
+    { fixed: ["1", "…", "9", "0"], text: "Take one of the ten likeliest classes" },
+    { actions: ["search"] },
+    { actions: ["ambiguous"] },
+    { actions: ["out_of_scope"] },
+    { actions: ["bad_image"] },
+    { actions: ["skip"] },
+    { actions: ["note"] },
   ]],
-  ["Move", [
-    [["Z", "Backspace"], "Undo the last decision and return to it"],
-    [["⇧ Z"], "Redo"],
-    [["←", "→"], "Back and forward, without deciding"],
-    [["V"], "Where the model sees the given class, the suggested one, the difference; off"],
-    [["Esc"], "Close, or leave a text field"],
-    [["?"], "These keys"],
+  ["Move and look", [
+    { actions: ["undo"], fixed: ["Backspace"] },
+    { actions: ["redo"] },
+    { actions: ["back", "forward"], text: "Back and forward, without deciding" },
+    { actions: ["attention"] },
+    { actions: ["fit"] },
+    { actions: ["zoom_in", "zoom_out"], text: "Zoom in and out; the wheel does it, too" },
+    { fixed: ["⇧", "←", "↑", "↓", "→"], text: "Move the zoomed image" },
+    { fixed: ["Esc"], text: "Close, or leave a text field" },
+    { fixed: ["?"], text: "These keys" },
   ]],
 ];

@@ -3,25 +3,22 @@
 
 import { createCalls } from "./calls.js";
 import { button, count, el, percent, plural } from "./dom.js";
+import { chosenOf, rowsInside } from "./lasso.js";
+import { createChosenBar, createGlass, selectionName } from "./map-select.js";
 import { createChoice, createLegend, createPeek } from "./map-side.js";
 import { fitHeight } from "./pane.js";
 import { createPlane, loadPlotly, obstacle } from "./plane.js";
+import { loadStyle, showTab } from "./page.js";
 import { decodePoints, decodeValues, flaggedRows, groupsOf } from "./points.js";
+import { showSelection } from "./selection.js";
 
 const SPACES = [["image", "Image features", "What looks alike lies together"],
   ["joint", "Vision–language features", "What looks alike and means the same to the model lies together"]];
 const COLOURS = [["given", "Given label"], ["suggested", "Suggested label"], ["p_clean", "Probability"], ["outcome", "Decision"]];
+const DRAGS = [["pan", "Move", "Dragging moves the map"], ["lasso", "Lasso", "Dragging draws around images"], ["box", "Box", "Dragging draws a box around images"]];
 const TITLES = { given: "Given label", suggested: "Suggested label", p_clean: "Probability that the given label is right", outcome: "Decision" };
 const MAX_RINGS = 1500; // flagged points above which their rings would hide the map; the legend shows them
 const PACE = { ready: 5, none: 2, running: 1, failed: 3, error: 3 }; // seconds between two looks
-
-function loadStyle() {
-  if (document.querySelector("link[data-labelsieve-map]")) return Promise.resolve();
-  const link = el("link", { rel: "stylesheet", href: new URL("./map.css", import.meta.url).href, "data-labelsieve-map": true });
-  const loaded = new Promise((done) => { link.onload = link.onerror = done; setTimeout(done, 2000); });
-  document.head.append(link);
-  return loaded;
-}
 
 export async function mount(element) {
   window.__labelsieve_map?.abort();
@@ -34,16 +31,20 @@ export async function mount(element) {
   let groups = [];
   let drawnAt = null; // row of the card under review when it was drawn last
   let groupOf = null; // row → number of its group
+  let chosen = null; // rows that were drawn around, as a Set
 
   const host = el("div", { class: "ls-plane", role: "img" });
   const message = el("div", { class: "ls-message", role: "status" });
   const peek = createPeek(calls);
   const legend = createLegend((key) => { alone = key; draw(); }, (on) => { withRings = on; draw(); });
   const summary = el("p", { class: "ls-summary" });
-  const stage = el("div", { class: "ls-stage" }, host, message, peek.root);
+  const glass = createGlass({ onDrawn: choose, signal });
+  const bar = createChosenBar({ onReview: () => send("review"), onSheet: () => send("sheet"), onClear: () => letGo() });
+  const stage = el("div", { class: "ls-stage" }, host, glass.root, message, peek.root, bar.root);
   const root = el("section", { class: "ls-map", id: "labelsieve-map", "aria-label": "Map of all images" },
     el("div", { class: "ls-bar-row" },
-      createChoice("Space", SPACES, space, (value) => { space = value; peek.hide(); refresh(); }),
+      createChoice("Space", SPACES, space, (value) => { space = value; letGo(); peek.hide(); refresh(); }),
+      createChoice("Drag", DRAGS, "pan", (value) => { glass.set(value); peek.hide(); }),
       createChoice("Colour", COLOURS, by, (value) => { by = value; alone = null; regroup(); }),
       button({ class: "ls-button ls-all" }, () => plane?.showAll(), "Show all")),
     el("div", { class: "ls-ground" }, stage, legend.root), summary);
@@ -75,6 +76,7 @@ export async function mount(element) {
     if (!groups.some((group) => group.key === alone)) alone = null;
     groupOf = new Uint16Array(values.n);
     groups.forEach((group, g) => { for (const row of group.rows) groupOf[row] = g; });
+    plane.choose(chosen && chosenOf(groups, chosen));
     return draw();
   }
 
@@ -85,12 +87,36 @@ export async function mount(element) {
     const rings = withRings ?? flagged.length <= MAX_RINGS;
     const current = drawnAt = currentRow();
     legend.show({ title: TITLES[by], groups: by === "p_clean" ? [...groups].reverse() : groups, alone, flagged: flagged.length, rings, hasCurrent: current >= 0 });
-    summary.textContent = `${plural(points.n, "image")} · wheel: zoom · drag: move · double click beside a point: show all · click: open the card`;
+    summary.textContent = `${plural(points.n, "image")} · wheel: zoom · drag: move, or draw around images · double click beside a point: show all · click: open the card`;
     host.setAttribute("aria-label", `Map of ${plural(points.n, "image")}, coloured by ${TITLES[by].toLowerCase()}`);
     await plane.draw({
       groups: groups.map((group) => ({ ...group, dim: alone !== null && group.key !== alone })),
       flagged: rings ? flagged.filter(accepts) : [], current, ink: getComputedStyle(root).color, accepts,
     });
+  }
+
+  // ---- what was drawn around ---------------------------------------------------------------------
+  function choose(corners) {
+    if (!values || !plane) return;
+    const rows = rowsInside(points, plane.toPlane(corners), (row) => alone === null || groups[groupOf[row]].key === alone);
+    chosen = rows.length ? new Set(rows) : null;
+    bar.show(rows.length);
+    plane.choose(chosen && chosenOf(groups, chosen));
+  }
+
+  function letGo() {
+    chosen = null;
+    bar.show(null);
+    plane?.choose(null);
+  }
+
+  async function send(target) {
+    const positions = [...chosen].map((row) => points.positions[row]);
+    try {
+      await showSelection(calls, { name: selectionName(glass.mode, positions.length), positions, tab: target, leave: letGo });
+    } catch (error) {
+      if (!signal.aborted) summary.textContent = `The selection was not kept: ${error.message} Try again.`;
+    }
   }
 
   function wordsOf(row) {
@@ -112,17 +138,13 @@ export async function mount(element) {
     onOpen(row) {
       peek.hide();
       window.dispatchEvent(new CustomEvent("labelsieve:open", { detail: { position: points.positions[row] } }));
-      document.getElementById("review-tab-button")?.click();
+      showTab("review");
     },
   };
 
   // ---- what the server says ----------------------------------------------------------------------
-  async function bytes(address) {
-    const reply = await fetch(address, { signal });
-    if (reply.ok) return reply.arrayBuffer();
-    const said = (await reply.json().catch(() => null))?.error;
-    throw new Error(said ?? `The reviewer answered ${reply.status}.`);
-  }
+  // The addresses name a version of what they hold, so the browser may keep it.
+  const bytes = async (address) => (await calls.bytes(address, "default")).buffer;
 
   async function look() {
     const next = await calls.get(`/api/map?space=${space}`);
@@ -144,7 +166,10 @@ export async function mount(element) {
     [header, points, values] = [next, placed, meant];
     plane ??= createPlane(host, Plotly, pointer);
     say("ready");
-    if (!samePoints) plane.setPoints(points);
+    if (!samePoints) {
+      letGo(); // rows of other points
+      plane.setPoints(points);
+    }
     if (!samePoints || !sameValues) return regroup();
     return currentRow() === drawnAt ? undefined : draw();
   }
@@ -164,7 +189,7 @@ export async function mount(element) {
   }
 
   // ---- start -------------------------------------------------------------------------------------
-  await loadStyle();
+  await Promise.all([loadStyle("panes"), loadStyle("map")]);
   if (signal.aborted) return;
   element.replaceChildren(root);
   say("loading", "Asking where it stands");

@@ -32,18 +32,19 @@ export function rankMatches(classes, query, likeliest = []) {
     .map((match) => match.name);
 }
 
-/** The picker's panel. `open(options)` shows it; `onChoose(names)` or `onClose()` ends it. */
-export function createPicker() {
-  const title = el("h3", { class: "ls-picker-title", id: "ls-picker-title" });
+/** The picker's panel. `open(options)` shows it; `onChoose(names)` or `onClose()` ends it. id: its own among several on a page. */
+export function createPicker({ id = "card" } = {}) {
+  const [titleId, listId] = [`ls-picker-title-${id}`, `ls-picker-list-${id}`];
+  const title = el("h3", { class: "ls-picker-title", id: titleId });
   const input = el("input", {
-    type: "text", class: "ls-picker-input", role: "combobox", "aria-expanded": "true", "aria-controls": "ls-picker-list",
-    "aria-labelledby": "ls-picker-title", autocomplete: "off", spellcheck: "false", autocapitalize: "off",
+    type: "text", class: "ls-picker-input", role: "combobox", "aria-expanded": "true", "aria-controls": listId,
+    "aria-labelledby": titleId, autocomplete: "off", spellcheck: "false", autocapitalize: "off",
   });
   const chips = el("div", { class: "ls-picker-chips", "aria-live": "polite" });
-  const list = el("ul", { class: "ls-picker-list", id: "ls-picker-list", role: "listbox", "aria-labelledby": "ls-picker-title" });
+  const list = el("ul", { class: "ls-picker-list", id: listId, role: "listbox", "aria-labelledby": titleId });
   const hint = el("p", { class: "ls-picker-hint" });
   const done = button({ class: "ls-button ls-primary" }, () => confirm(), "Confirm", keycap("Enter"));
-  const root = el("div", { class: "ls-picker", role: "dialog", "aria-labelledby": "ls-picker-title", hidden: true },
+  const root = el("div", { class: "ls-picker", role: "dialog", "aria-labelledby": titleId, hidden: true },
     el("div", { class: "ls-picker-head" }, title, button({ class: "ls-quiet", "aria-label": "Close" }, () => close(), icon("close"))),
     el("div", { class: "ls-picker-field" }, icon("search"), input), chips, list, el("div", { class: "ls-picker-foot" }, hint, done));
   let options = null;
@@ -63,14 +64,14 @@ export function createPicker() {
       setName(label, name);
       const on = chosen.includes(name);
       const cap = multi && !query && i < likeliest.length ? digitCap(i) : "";
-      return el("li", { role: "option", id: `ls-option-${i}`, class: i === marked ? "ls-marked" : null, "aria-selected": String(multi ? on : i === marked),
+      return el("li", { role: "option", id: `ls-option-${id}-${i}`, class: i === marked ? "ls-marked" : null, "aria-selected": String(multi ? on : i === marked),
         on: { mousedown: (event) => event.preventDefault(), click: () => pick(name) } },
       multi ? el("span", { class: on ? "ls-box ls-on" : "ls-box" }, on ? icon("check") : null) : null,
       label, name === given ? el("span", { class: "ls-tag" }, "given") : null, cap ? keycap(cap) : null);
     }));
     if (!matches.length) list.append(el("li", { class: "ls-none" }, "No class has this in its name."));
     if (matches.length > SHOWN) list.append(el("li", { class: "ls-none" }, `and ${matches.length - SHOWN} more; type to narrow down`));
-    input.setAttribute("aria-activedescendant", matches.length ? `ls-option-${marked}` : "");
+    input.setAttribute("aria-activedescendant", matches.length ? `ls-option-${id}-${marked}` : "");
     list.children[marked]?.scrollIntoView?.({ block: "nearest" });
     drawChosen(query);
   }

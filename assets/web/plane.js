@@ -1,6 +1,7 @@
 // The plane on which the points are drawn: Plotly's scattergl, and which point a pointer means. Plotly draws
 // and moves; its own hit test is left alone, because a click has to land on the nearest point of all.
 
+import { createOverlay } from "./plane-chosen.js";
 import { createIndex, fitRanges, placeAt, resized, sizeOf } from "./points.js";
 
 const REACH = 14; // px from the pointer within which a point is meant
@@ -45,6 +46,8 @@ const pick = (values, rows) => Float32Array.from(rows, (row) => values[row]);
  */
 export function createPlane(host, Plotly, { onHover, onOpen, signal }) {
   const type = hasWebgl() ? "scattergl" : "scatter";
+  const overlay = createOverlay(host);
+  let over = null; // groups of the points that are drawn above the others
   let points = null;
   let index = null;
   let accept = () => true;
@@ -77,6 +80,12 @@ export function createPlane(host, Plotly, { onHover, onOpen, signal }) {
   function readRanges() {
     const { xaxis, yaxis } = host.layout ?? {};
     if (xaxis?.range && yaxis?.range) ranges = { x: [...xaxis.range], y: [...yaxis.range] };
+    lift();
+  }
+
+  function lift() {
+    if (over && points && ranges) overlay.show(over, points, { ranges, box, size: sizeOf(points.n) });
+    else overlay.hide();
   }
 
   function rowAt(event) {
@@ -132,6 +141,12 @@ export function createPlane(host, Plotly, { onHover, onOpen, signal }) {
       points = next;
       index = createIndex(next);
       whole = true;
+      plane.choose(null);
+    },
+    /** Draws the points of these groups above all others, which fade; null: none. */
+    choose(groups) {
+      over = groups;
+      lift();
     },
     /**
      * Draws groups [{colour, shape, rows, dim}], rings around `flagged` rows and a mark at `current` (−1:
@@ -156,12 +171,19 @@ export function createPlane(host, Plotly, { onHover, onOpen, signal }) {
           readRanges();
         });
       }
+      lift();
     },
+    /** Corners in pixels of the host as corners of the plane. */
+    toPlane: (corners) => corners.map(([left, top]) => {
+      const { x, y } = placeAt(ranges, box, left, top);
+      return [x, y];
+    }),
     /** Follows the size of the host. */
     async fit() {
       const before = box;
       if (!drawn || !measure() || (before.width === box.width && before.height === box.height)) return;
       await Plotly.relayout(host, { ...box, "xaxis.range": [...ranges.x], "yaxis.range": [...ranges.y] });
+      lift();
     },
     /** Everything in view again. */
     async showAll() {

@@ -3,20 +3,14 @@
 
 import { createCalls } from "./calls.js";
 import { button, el, percent } from "./dom.js";
+import { loadStyle } from "./page.js";
 import { loadPlotly } from "./plane.js";
+import { createCompare } from "./runs-compare.js";
 import { createForm } from "./runs-form.js";
 import { createPanel, setShare, setText } from "./runs-panel.js";
 import { learnLine, progressLine, seenWords, share, verdict } from "./runs-words.js";
 
 const PACE = { busy: 1, idle: 3 }; // seconds between two looks
-
-function loadStyle() {
-  if (document.querySelector("link[data-labelsieve-runs]")) return Promise.resolve();
-  const link = el("link", { rel: "stylesheet", href: new URL("./runs.css", import.meta.url).href, "data-labelsieve-runs": true });
-  const loaded = new Promise((done) => { link.onload = link.onerror = done; setTimeout(done, 2000); });
-  document.head.append(link);
-  return loaded;
-}
 
 /** The table; a row is made once for a run and its cells are rewritten where they differ. */
 function createTable(onShow) {
@@ -109,8 +103,9 @@ export async function mount(element) {
     refresh();
     panel.root.scrollIntoView({ block: "nearest" });
   });
+  const comparison = createCompare(calls);
   const threshold = createThreshold((value) => calls.post("/api/threshold", { threshold: value }).catch((error) => console.warn(error.message)));
-  const root = el("div", { id: "labelsieve-runs" }, lost, form.root, panel.root, table.root, threshold.root);
+  const root = el("div", { id: "labelsieve-runs" }, lost, form.root, panel.root, table.root, comparison.root, threshold.root);
 
   const visible = () => element.isConnected && element.offsetParent !== null;
   const run = () => state?.runs.find(({ id }) => id === chosen) ?? null;
@@ -120,6 +115,7 @@ export async function mount(element) {
     panel.show(run(), state.busy);
     form.follow(state.busy, learnLine(state.decisions));
     threshold.show(state.threshold);
+    comparison.show(state.runs);
   }
 
   async function look() {
@@ -162,7 +158,7 @@ export async function mount(element) {
     if (again) await refresh();
   }
 
-  await loadStyle();
+  await Promise.all([loadStyle("panes"), loadStyle("runs")]);
   if (signal.aborted) return;
   element.replaceChildren(root);
   let wasVisible = false;

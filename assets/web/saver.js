@@ -32,7 +32,7 @@ export function createSaver({
   let entries = [];
   let inFlight = false;
   let attempts = 0;
-  let problem = null; // null | {status: number|null}
+  let problem = null; // null | {status: number|null, sentence}
   let shown = false; // NOT SAVED is on screen
   let stopped = false;
   let retryTimer = null;
@@ -83,7 +83,7 @@ export function createSaver({
   }
 
   function state() {
-    return { unsaved: entries.length, failing: problem !== null, notSaved: shown, status: problem?.status ?? null };
+    return { unsaved: entries.length, failing: problem !== null, notSaved: shown, status: problem?.status ?? null, sentence: problem?.sentence ?? "" };
   }
 
   function retryIn(ms) {
@@ -114,7 +114,7 @@ export function createSaver({
     } catch (error) {
       if (!settled) {
         attempts += 1;
-        problem = { status: error?.status ?? null };
+        problem = { status: error?.status ?? null, sentence: error?.status ? error.message : "" };
         showLater(SHOW_AFTER);
         if (!stopped) retryIn(backoff(attempts));
       } else console.error(error);

@@ -1,8 +1,6 @@
-// What stands in place of a card: loading, ranking in progress, the end of the queue, no answer;
-// and the cheat sheet.
+// What stands in place of a card: loading, no answer, no ranking, the end of the queue; each says what to do.
 
 import { button, count, el, icon, keycap, plural } from "./dom.js";
-import { CHEAT_SHEET } from "./keys.js";
 
 const screen = (kind, title, ...rest) => el("div", { class: `ls-screen ls-screen-${kind}` },
   el("h2", {}, title), ...rest.filter(Boolean).map((part) => (typeof part === "string" ? el("p", {}, part) : part)));
@@ -10,8 +8,25 @@ const screen = (kind, title, ...rest) => el("div", { class: `ls-screen ls-screen
 export const loadingScreen = (text = "Fetching the next cards") =>
   screen("loading", text, el("div", { class: "ls-bar ls-unknown" }, el("span", {})));
 
-export const errorScreen = (sentence, onRetry) =>
-  screen("error", "The review cannot start", sentence, button({ class: "ls-button ls-primary" }, onRetry, "Try again"));
+/** The server refused; `onClear`: where the filter may be why. */
+export const errorScreen = (sentence, onRetry, onClear = null) => screen("error", "The cards cannot be shown", sentence,
+  el("div", { class: "ls-actions" },
+    onClear && button({ class: "ls-button ls-primary" }, onClear, "Clear the filter"),
+    button({ class: `ls-button${onClear ? "" : " ls-primary"}` }, onRetry, "Try again")));
+
+/** The server is gone and no card is left to go on with. */
+export const lostScreen = (onRetry) => screen("lost", "The reviewer does not answer",
+  "What you decided is kept in this browser and sent when it is back: leave this page open.",
+  el("p", {}, "Start it again with ", el("code", {}, "python -m reviewer"), "; the cards come back by themselves."),
+  el("div", { class: "ls-bar ls-unknown" }, el("span", {})), button({ class: "ls-button" }, onRetry, "Try again"));
+
+/** No run has ranked the samples, and none is about to. */
+export const unrankedScreen = ({ state, message }, { onRuns, onUnranked }) => screen("unranked",
+  state === "failed" ? "The first ranking failed" : "No run has ranked the samples yet",
+  state === "failed" ? message : "A run finds the suspicious labels; until then cards can only come in the order of the table.",
+  el("div", { class: "ls-actions" },
+    button({ class: "ls-button ls-primary" }, onRuns, "Open the Runs tab"),
+    button({ class: "ls-button" }, onUnranked, "Review unranked cards meanwhile")));
 
 /** The first ranking is on its way. */
 export function rankingScreen(onUnranked) {
@@ -32,37 +47,28 @@ export function rankingScreen(onUnranked) {
   };
 }
 
+/** Nothing that is undecided matches the filter. */
+export const nothingMatchesScreen = (keys, { onUndo, onClear }) => screen("empty", "No undecided card matches the filter",
+  "What matched is decided, or nothing ever did. Without the filter the queue goes on with all samples.",
+  el("div", { class: "ls-actions" },
+    button({ class: "ls-button ls-primary" }, onClear, "Clear the filter"),
+    button({ class: "ls-button" }, onUndo, icon("undo"), "Undo the last", keycap(keys.cap("undo")))));
+
 /** The queue is empty. */
-export function emptyScreen(progress, { onUndo, onCheck }) {
+export function emptyScreen(progress, keys, { onUndo, onCheck, onRuns }) {
   const { samples, decided, flagged_left: left } = progress;
   const all = decided >= samples;
   const title = !samples ? "There are no samples yet" : all ? "Everything is decided" : left ? "No further card for you right now" : "All flagged samples are decided";
   const advice = !samples ? "Open a folder or a table of labels to start."
-    : all ? "Export the corrected table in the Data tab, or train again: your decisions make the next ranking better."
+    : all ? "Download the corrected table, or train again: your decisions make the next ranking better."
       : left ? "The rest is with other annotators, or was skipped. New cards appear here by themselves."
-        : "Export the corrected table in the Data tab. Raise the threshold there to look at less suspicious samples as well.";
+        : "Download the corrected table, or raise the threshold in the Runs tab to look at less suspicious samples as well.";
   const tally = [["kept", "kept"], ["relabelled", "relabelled"], ["ambiguous", "ambiguous"], ["out_of_scope", "out of scope"], ["bad_image", "bad images"], ["skipped", "skipped"]]
     .filter(([key]) => progress[key]).map(([key, words]) => el("li", {}, el("b", {}, count(progress[key])), ` ${words}`));
   return screen("empty", title, `${plural(decided, "decision")} for ${plural(samples, "sample")}.`, el("ul", { class: "ls-tally" }, ...tally), advice,
     el("div", { class: "ls-actions" },
-      button({ class: "ls-button" }, onUndo, icon("undo"), "Undo the last", keycap("Z")),
-      button({ class: "ls-button" }, onCheck, "Look for new cards")));
-}
-
-/** The cheat sheet; `toggle()` opens and closes it. */
-export function createCheatSheet() {
-  const dialog = el("dialog", { class: "ls-sheet", "aria-label": "Keyboard shortcuts" },
-    el("div", { class: "ls-sheet-head" }, el("h2", {}, "Keys"), button({ class: "ls-quiet", "aria-label": "Close" }, () => dialog.close(), icon("close"))),
-    el("div", { class: "ls-sheet-body" }, ...CHEAT_SHEET.map(([group, rows]) => el("section", {}, el("h3", {}, group),
-      el("dl", {}, ...rows.flatMap(([keys, text]) => [el("dt", {}, ...keys.map((key) => keycap(key, false))), el("dd", {}, text)]))))),
-    el("p", { class: "ls-muted" }, "Space and Enter decide nothing. Keys rest while you type in a field or hold Ctrl, Alt or Cmd."));
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
-  return {
-    root: dialog,
-    get isOpen() { return dialog.open; },
-    toggle() {
-      if (dialog.open) dialog.close();
-      else dialog.showModal();
-    },
-  };
+      left || !samples ? null : el("a", { class: "ls-button ls-primary", href: "/export.csv", download: true }, "Download the corrected table"),
+      left || !samples ? null : button({ class: "ls-button" }, onRuns, "Open the Runs tab"),
+      button({ class: "ls-button" }, onCheck, "Look for new cards"),
+      decided ? button({ class: "ls-button" }, onUndo, icon("undo"), "Undo the last", keycap(keys.cap("undo"))) : null));
 }

@@ -1,8 +1,9 @@
-// The second view: what a folder would become, which backbone reads it, and where the workspace is kept.
+// The second view: a folder and its labels, which backbone reads it, and where the workspace is kept.
 
 import { createBackbones } from "./start-backbones.js";
-import { button, count, el } from "./dom.js";
-import { faultLine, foundLine } from "./start-words.js";
+import { button, el } from "./dom.js";
+import { createPreview } from "./start-preview.js";
+import { guessLine } from "./start-words.js";
 
 const text = (tag, content, attributes = {}) => {
   const node = el(tag, attributes);
@@ -20,11 +21,13 @@ function pathField(id, label, { onChange, onBrowse, onClear }) {
 }
 
 function columnField(id, label, onChange) {
-  const select = el("select", { id, class: "st-input", on: { change: onChange } });
-  const root = el("div", { class: "st-field" }, text("label", label, { for: id }), select);
+  const why = text("p", "", { class: "st-muted st-small st-why", id: `${id}-why` });
+  const select = el("select", { id, class: "st-input", "aria-describedby": `${id}-why`, on: { change: onChange } });
+  const root = el("div", { class: "st-field" }, text("label", label, { for: id }), select, why);
   return {
     select, root,
-    fill(columns, chosen) {
+    fill(columns, chosen, reason = "") {
+      why.textContent = guessLine(reason);
       select.replaceChildren(...["", ...columns].map((name) => {
         const option = text("option", name || "choose a column");
         option.value = name;
@@ -46,9 +49,8 @@ export function createMake({ ask, browser, go, say, toChoose }) {
   const pathColumn = columnField("path-column", "Column of the image", () => look());
   const labelColumn = columnField("label-column", "Column of the label", () => look());
   const columns = el("div", { class: "st-columns", hidden: true }, pathColumn.root, labelColumn.root);
-  const found = text("p", "", { class: "st-found", role: "status" });
-  const classes = el("p", { class: "st-classes" });
-  const faults = el("ul", { class: "st-faults" });
+  const preview = createPreview();
+  let suggested = ""; // the place that was suggested last: one that the person wrote stays
   const place = el("input", { type: "text", id: "place", class: "st-input", spellcheck: "false", autocomplete: "off" });
   const warning = text("p", "", { class: "st-small st-warning", role: "status" });
   const make = button({ class: "st-button st-primary", id: "make", disabled: true }, () => go("make", {
@@ -59,8 +61,7 @@ export function createMake({ ask, browser, go, say, toChoose }) {
   back.textContent = "Back";
   const backbones = createBackbones({ ask, say, onChoice: () => warn() });
   const root = el("div", { class: "st-make" },
-    el("section", { class: "st-card" }, text("h2", "The images"), images.root, labels.root, columns,
-      el("div", { class: "st-preview" }, found, classes, faults)),
+    el("section", { class: "st-card" }, text("h2", "The images"), images.root, labels.root, columns, preview.root),
     el("section", { class: "st-card" }, backbones.root),
     el("section", { class: "st-card st-foot" },
       el("div", { class: "st-field" }, text("label", "Keep the workspace in", { for: "place" }), place),
@@ -87,45 +88,29 @@ export function createMake({ ask, browser, go, say, toChoose }) {
     look();
   }
 
-  function clear(sentence, bad = false) {
-    found.textContent = sentence;
-    found.classList.toggle("st-bad", bad);
-    classes.textContent = "";
-    faults.replaceChildren();
-  }
-
   async function look() {
     const mine = ++asked;
     ready = false;
     warn();
-    if (!images.input.value.trim()) return clear("");
-    clear("Reading…");
+    if (!images.input.value.trim()) return preview.say("");
+    preview.reading();
     try {
-      const preview = await ask("preview", source());
-      if (mine === asked) draw(preview);
+      const found = await ask("preview", source());
+      if (mine === asked) draw(found);
     } catch (error) {
-      if (mine === asked) clear(error.message, true);
+      if (mine === asked) preview.say(error.message, true);
     }
     return undefined;
   }
 
-  function draw(preview) {
-    columns.hidden = preview.columns.length === 0;
-    pathColumn.fill(preview.columns, preview.path_column);
-    labelColumn.fill(preview.columns, preview.label_column);
-    place.value = preview.place;
-    if (preview.columns.length && (preview.path_column === null || preview.label_column === null)) {
-      return clear("Choose the column that names the image and the one that holds the label.");
-    }
-    if (preview.problem) return clear(preview.problem, true);
-    clear(foundLine(preview));
-    const names = preview.classes.map((name) => text("bdi", name, { class: "st-chip", title: name }));
-    const more = preview.n_classes - preview.classes.length;
-    classes.replaceChildren(...names, ...(more > 0 ? [text("span", `and ${count(more)} more`, { class: "st-muted" })] : []));
-    faults.replaceChildren(...preview.faults.map((fault) => text("li", faultLine(fault))));
-    ready = true;
+  function draw(found) {
+    columns.hidden = found.columns.length === 0;
+    pathColumn.fill(found.columns, found.path_column, found.path_why);
+    labelColumn.fill(found.columns, found.label_column, found.label_why);
+    if (!place.value.trim() || place.value === suggested) place.value = found.place;
+    suggested = found.place;
+    ready = preview.show(found, images.input.value.trim());
     warn();
-    return undefined;
   }
 
   function warn() {

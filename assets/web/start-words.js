@@ -62,6 +62,9 @@ export function foundLine({ n_rows: rows, n_samples: samples, n_classes: classes
   return `${plural(samples, "sample")} of ${plural(classes, "class", "classes")}${left}${report}.`;
 }
 
+/** Why a column was taken, below its field; a column that the person chose needs no reason. */
+export const guessLine = (why) => (why ? `Guessed: ${why}.` : "");
+
 /** One fault of the import report: row, file, problem. */
 export function faultLine({ source_row: row, path, problem }) {
   const where = row === null || row === undefined ? "" : `row ${row + 1}: `;

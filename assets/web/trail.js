@@ -7,7 +7,8 @@ export const RESERVE = 5; // prefetched cards that a new ranking leaves alone: w
 const KEPT_BEHIND = 200;
 
 export function createTrail() {
-  let entries = []; // {card, decision}: decision null = undecided
+  let entries = []; // {card, decision, filter}: decision null = undecided; filter: the one that it came under
+  let filter = 0; // the number of the filter that the queue has now
   let pointer = 0; // index on screen; entries.length = waiting for a card, or the queue is empty
   let seen = 0; // entries before this index have been on screen
   let ended = false; // the server had fewer cards than asked for
@@ -15,6 +16,8 @@ export function createTrail() {
 
   const indexOf = (position) => entries.findIndex((entry) => entry.card.position === position);
   const open = (entry) => entry.decision === null;
+  /** Whether a card is still to come: one that was passed over under another filter may not be wanted. */
+  const waits = (entry) => open(entry) && entry.filter === filter;
 
   function visit(index) {
     pointer = index;
@@ -33,9 +36,9 @@ export function createTrail() {
 
   /** To the next undecided card; at the end of the queue back to one that was passed over. */
   function advance(from = pointer) {
-    for (let i = from + 1; i < entries.length; i += 1) if (open(entries[i])) return visit(i);
+    for (let i = from + 1; i < entries.length; i += 1) if (waits(entries[i])) return visit(i);
     if (ended) {
-      const passed = entries.findIndex(open);
+      const passed = entries.findIndex(waits);
       if (passed >= 0) return visit(passed);
     }
     return visit(entries.length);
@@ -47,13 +50,16 @@ export function createTrail() {
     for (const card of cards) {
       const at = indexOf(card.position);
       if (at >= 0) {
-        // The server offers skipped cards again at the end; anything else would be shown twice.
-        if (entries[at].decision?.outcome !== "skip" || at === pointer) continue;
+        // The server offers skipped cards again at the end, and those that were passed over under another
+        // filter; anything else would be shown twice.
+        const known = entries[at];
+        const again = known.decision?.outcome === "skip" || (open(known) && !waits(known));
+        if (!again || at === pointer) continue;
         entries.splice(at, 1);
         if (at < pointer) pointer -= 1;
         if (at < seen) seen -= 1;
       }
-      entries.push({ card, decision: null });
+      entries.push({ card, decision: null, filter });
       added += 1;
     }
     ended = isEnd || (cards.length > 0 && added === 0);
@@ -75,7 +81,7 @@ export function createTrail() {
       if (at < pointer) pointer -= 1;
       at = -1;
     }
-    const entry = { card, decision };
+    const entry = { card, decision, filter };
     if (at >= 0) entries[at] = entry;
     else insertHere(entry);
     return visit(at >= 0 ? at : pointer);
@@ -103,7 +109,7 @@ export function createTrail() {
     },
     /** Positions that the queue must not hand out again. */
     held: (unsaved = []) => [
-      ...new Set([...entries.filter(open).map((entry) => entry.card.position), ...unsaved]),
+      ...new Set([...entries.filter(waits).map((entry) => entry.card.position), ...unsaved]),
     ],
     /** Records a decision for the card on screen and moves on; returns the next entry or null. */
     decide(decision) {
@@ -131,6 +137,7 @@ export function createTrail() {
       if (at < 0 || entries[at].decision?.id !== id) return false;
       const entry = entries[at];
       entry.decision = null;
+      entry.filter = filter;
       if (at === pointer) return true;
       entries.splice(at, 1);
       if (at < pointer) pointer -= 1;
@@ -144,6 +151,12 @@ export function createTrail() {
       const first = Math.max(seen, Math.min(pointer + 1, entries.length));
       entries = entries.slice(0, first + keep);
       ended = false;
+    },
+    /** The queue holds something else from now on: only the card on screen stays, and what is decided. */
+    refilter() {
+      filter += 1;
+      if (current()) entries[pointer].filter = filter;
+      this.drop(0);
     },
   };
 }

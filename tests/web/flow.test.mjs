@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { choiceOf, createFlow } from "../../assets/web/flow.js";
+import { createDrafts } from "../../assets/web/note.js";
 import { createTrail } from "../../assets/web/trail.js";
 
 const CLASSES = ["cat", "dog", "frog"];
@@ -12,7 +13,7 @@ const turn = async (times = 8) => { for (let i = 0; i < times; i += 1) await new
 
 /** A flow over a small server in memory; `gates` hold calls and images back until released. */
 function rig({ n = 30, version = 1, ranking = {} } = {}) {
-  const server = { decided: [], version, ranking: { state: "ready", ...ranking }, undone: null, offline: false };
+  const server = { decided: [], version, ranking: { state: "ready", ...ranking }, undone: null, offline: false, blind: false, asked: [] };
   const gates = { cards: null, images: null, undo: null };
   const shown = [];
   const hints = [];
@@ -28,9 +29,12 @@ function rig({ n = 30, version = 1, ranking = {} } = {}) {
       if (one) return cardAt(Number(one[1]));
       const query = new URLSearchParams(path.split("?")[1]);
       const held = new Set(query.get("held").split(",").filter(Boolean).map(Number));
+      server.asked.push(path);
       await gates.cards;
+      const step = query.get("given") === "tens" ? 10 : 1; // the one filter that this server knows
+      const more = server.blind ? { blind: true, p_clean: null, suggested: null, run: null } : {};
       const cards = Array.from({ length: n }, (_, i) => (server.version % 2 ? i : n - 1 - i))
-        .filter((i) => !decided().has(i) && !held.has(i)).slice(0, Number(query.get("count"))).map((i) => cardAt(i));
+        .filter((i) => i % step === 0 && !decided().has(i) && !held.has(i)).slice(0, Number(query.get("count"))).map((i) => cardAt(i, more));
       return { cards, ...reply() };
     },
     async post() {
@@ -60,8 +64,9 @@ function rig({ n = 30, version = 1, ranking = {} } = {}) {
     trouble: (error) => { throw error; }, pick: (options) => { view.options = options; }, fed: [], feed: (key) => view.fed.push(key) },
   { get: (target, name) => target[name] ?? (() => {}) });
   const trail = createTrail();
-  const flow = createFlow({ session: { classes: CLASSES, annotator: "ada", ...reply() }, trail, saver, calls, images, view, uuid: () => "u", now: () => clock });
-  return { flow, trail, server, gates, shown, hints, screens, view, pass: (ms) => { clock += ms; } };
+  const notes = createDrafts();
+  const flow = createFlow({ session: { classes: CLASSES, annotator: "ada", ...reply() }, trail, saver, calls, images, view, uuid: () => "u", now: () => clock, notes });
+  return { flow, trail, notes, server, gates, shown, hints, screens, view, pass: (ms) => { clock += ms; } };
 }
 
 const gate = () => { let open; const promise = new Promise((done) => { open = done; }); return [promise, open]; };
@@ -73,7 +78,8 @@ test("what a key means on a card", () => {
   assert.deepEqual(choice({ type: "keep" }), { outcome: "keep", labels: [] });
   assert.deepEqual(choice({ type: "suggestion" }), { outcome: "relabel", labels: ["dog"] });
   assert.deepEqual(choice({ type: "suggestion" }, cardAt(0, { suggested: { name: "cat" } })), { outcome: "keep", labels: [] });
-  assert.ok(choice({ type: "suggestion" }, cardAt(0, { suggested: null })).hint);
+  assert.match(choice({ type: "suggestion" }, cardAt(0, { suggested: null })).hint, /no suggestion for this card/);
+  assert.match(choice({ type: "suggestion" }, cardAt(0, { suggested: null, blind: true })).hint, /judge the image alone/);
   assert.deepEqual(choice({ type: "digit", index: 0 }), { outcome: "relabel", labels: ["dog"] });
   assert.deepEqual(choice({ type: "digit", index: 1 }), { outcome: "keep", labels: [] });
   assert.ok(choice({ type: "digit", index: 9 }).hint);
@@ -215,4 +221,69 @@ test("a card that was decided here and is asked for again shows that decision, h
   await turn();
   assert.deepEqual(shown.slice(-1), [0]);
   assert.equal(trail.current().decision.outcome, "keep");
+});
+
+test("another filter leaves the card on screen, forgets those that were fetched and asks for its own", async () => {
+  const { flow, server, trail, shown } = rig({ n: 60 });
+  await flow.look();
+  await turn();
+  flow.setFilter("given=tens");
+  await turn();
+  assert.equal(trail.current().card.position, 0);
+  assert.deepEqual(trail.ahead().map(({ position }) => position), [10, 20, 30, 40, 50]);
+  assert.match(server.asked.at(-1), /&given=tens$/);
+  await flow.press({ type: "keep" });
+  assert.deepEqual(shown.slice(-1), [10]);
+  flow.setFilter("");
+  await turn();
+  assert.deepEqual(trail.ahead().slice(0, 3).map(({ position }) => position), [1, 2, 3]);
+  assert.equal(flow.filter, "");
+});
+
+test("cards on their way for an old filter are not taken", async () => {
+  const { flow, server, gates, trail } = rig({ n: 60 });
+  const [cards, open] = gate();
+  gates.cards = cards;
+  const looking = flow.look();
+  await turn();
+  flow.setFilter("given=tens");
+  open();
+  await looking;
+  await turn();
+  assert.deepEqual([trail.current().card, ...trail.ahead()].map(({ position }) => position), [0, 10, 20, 30, 40, 50]);
+  assert.equal(server.asked.length, 2);
+});
+
+test("a filter that nothing matches any more ends with its screen; without it the queue goes on", async () => {
+  const { flow, screens, trail } = rig({ n: 15 });
+  flow.setFilter("given=tens");
+  await turn();
+  for (let i = 0; i < 4; i += 1) flow.press({ type: "keep" });
+  await turn(30);
+  assert.deepEqual(screens, ["empty"]);
+  await flow.setFilter("");
+  await turn();
+  assert.equal(trail.current().card.position, 1);
+});
+
+test("a note goes with its decision and comes back with an undo", async () => {
+  const { flow, server, notes } = rig();
+  await flow.look();
+  notes.write(0, "blurred");
+  await flow.press({ type: "keep" });
+  await flow.press({ type: "skip" });
+  assert.equal(server.decided[0].note, "blurred");
+  assert.ok(!("note" in server.decided[1]));
+  await flow.press({ type: "undo" });
+  await flow.press({ type: "undo" });
+  assert.equal(notes.textOf(0, null), "blurred");
+});
+
+test("blind cards count as ranked: nothing waits for a ranking because of them", async () => {
+  const { flow, server, trail } = rig({ ranking: { state: "running" } });
+  server.blind = true;
+  await flow.look();
+  assert.equal(trail.current().card.position, 0);
+  await flow.press({ type: "digit", index: 0 });
+  assert.deepEqual([server.decided[0].run, server.decided[0].p_clean, server.decided[0].suggested], [null, null, null]);
 });

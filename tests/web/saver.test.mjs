@@ -62,7 +62,7 @@ test("a decision is sent at once and forgotten once acknowledged", async () => {
   assert.equal(storage.map.size, 1);
   await pass(0);
   assert.deepEqual(ids(posts), [[id]]);
-  assert.deepEqual(saver.state(), { unsaved: 0, failing: false, notSaved: false, status: null });
+  assert.deepEqual(saver.state(), { unsaved: 0, failing: false, notSaved: false, status: null, sentence: "" });
   assert.equal(storage.map.size, 0);
   assert.equal(timers().length, 0, "no timer is left");
 });
@@ -97,12 +97,28 @@ test("NOT SAVED shows 300 ms after a failure and goes when all is saved", async 
   const { saver, pass } = rig({ server: (batch) => (down ? Promise.reject(new TypeError("network")) : accept(batch)) });
   saver.add({ position: 1 });
   await pass(200);
-  assert.deepEqual(saver.state(), { unsaved: 1, failing: true, notSaved: false, status: null });
+  assert.deepEqual(saver.state(), { unsaved: 1, failing: true, notSaved: false, status: null, sentence: "" });
   await pass(200);
   assert.ok(saver.state().notSaved);
   down = false;
   await pass(6000);
-  assert.deepEqual(saver.state(), { unsaved: 0, failing: false, notSaved: false, status: null });
+  assert.deepEqual(saver.state(), { unsaved: 0, failing: false, notSaved: false, status: null, sentence: "" });
+});
+
+test("what the server says of a full disk stays with NOT SAVED until it takes the same decisions", async () => {
+  const full = Object.assign(new Error("The disk is full; free some space."), { status: 507 });
+  let room = false;
+  const { saver, posts, pass, storage } = rig({ server: (batch) => (room ? accept(batch) : Promise.reject(full)) });
+  saver.add({ position: 1 });
+  await pass(1000);
+  const { notSaved, status, sentence } = saver.state();
+  assert.deepEqual([notSaved, status, sentence], [true, 507, "The disk is full; free some space."]);
+  assert.equal(storage.map.size, 1, "kept in the browser");
+  room = true;
+  saver.retry();
+  await pass(0);
+  assert.deepEqual(saver.state(), { unsaved: 0, failing: false, notSaved: false, status: null, sentence: "" });
+  assert.deepEqual(new Set(ids(posts).flat()), new Set(["t1-1"]));
 });
 
 test("a server that never answers is shown as NOT SAVED too", async () => {

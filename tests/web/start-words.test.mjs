@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { downloadLine, faultLine, foundLine, keyOf, opened, preferred, share, size, stageLine, timeLeft } from "../../assets/web/start-words.js";
+import { downloadLine, faultLine, foundLine, guessLine, keyOf, opened, preferred, share, size, stageLine, timeLeft } from "../../assets/web/start-words.js";
 
 test("sizes are short", () => {
   assert.equal(size(0), "0.0 MB");
@@ -53,6 +53,8 @@ test("what was found is one sentence", () => {
   assert.equal(foundLine(found), "1,200 samples of 12 classes, 3 cannot be reviewed; 1 line in the import report.");
   assert.equal(foundLine({ ...found, n_rows: 1200, n_faults: 0 }), "1,200 samples of 12 classes.");
   assert.equal(faultLine({ source_row: 0, path: "a.png", problem: "the file is not there" }), "row 1: a.png the file is not there");
+  assert.equal(guessLine("2 of 3 are files here"), "Guessed: 2 of 3 are files here.");
+  assert.equal(guessLine(""), "");
   assert.equal(faultLine({ source_row: null, path: "", problem: "3 files were left out" }), "3 files were left out");
 });
 

@@ -67,6 +67,30 @@ test("a skipped card may come back", () => {
   assert.equal(trail.current().decision, null);
 });
 
+test("a card that was passed over comes back at the end, and under another filter only where the queue holds it", () => {
+  const trail = filled(1, 2, 3, 4);
+  trail.forward();
+  trail.forward();
+  trail.refilter();
+  assert.equal(at(trail), 3, "what is on screen stays");
+  assert.deepEqual(trail.held(), [3], "the server may offer the others again");
+  trail.add(cards(8, 2), true);
+  const walked = [];
+  while (at(trail) !== null) {
+    walked.push(at(trail));
+    trail.decide(decision(`d${at(trail)}`));
+  }
+  assert.deepEqual(walked, [3, 8, 2]);
+  trail.refilter();
+  trail.add(cards(1), true);
+  assert.equal(at(trail), 1, "without the filter it is there again");
+  trail.forward();
+  trail.forward();
+  trail.back();
+  trail.decide(decision("e"));
+  assert.equal(at(trail), null);
+});
+
 test("moving does not decide; deciding goes on to the next undecided card", () => {
   const trail = filled(1, 2, 3, 4);
   trail.decide(decision("a"));
