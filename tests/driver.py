@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +94,21 @@ def reviewer(*arguments: str | Path, check: bool = True) -> subprocess.Completed
 class Server:
     """`python -m reviewer WORKSPACE` as a process."""
 
-    def __init__(self, workspace: Path, port: int = 0, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        port: int = 0,
+        environment: dict[str, str] | None = None,
+        options: Sequence[str | Path] = (),
+    ) -> None:
         self.workspace = workspace
         self.log = workspace.parent / f"{workspace.name}-server.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "reviewer", str(workspace), "--no-browser", "--port", str(port)],
+                [
+                    *(sys.executable, "-m", "reviewer", str(workspace), "--no-browser"),
+                    *("--port", str(port), *map(str, options)),
+                ],
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -173,6 +182,7 @@ def browser_page(
         page.goto(url)
         (until or wait_for_card)(page)
         yield page, noise
+        page.close()  # tells the server that its cards are free, as a browser that is killed does not
         browser.close()
 
 

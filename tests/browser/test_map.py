@@ -324,3 +324,55 @@ def test_the_map_appears_by_itself_after_the_first_ranking(workspace: Path) -> N
         assert plane.aim(x, y) == plane.positions[row]
         assert plane.click(x, y) == plane.positions[row]
         wait_for_card(page)
+
+
+# -- drawing around images --
+
+
+def drawn_around(page: Any, there: Map, name: str, corners: list[tuple[float, float]]) -> list[int]:
+    """Draw around some pixels and return the positions that lie inside, as the page has to find them."""
+    page.get_by_role("radio", name=name).click()
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*corner, steps=6)
+    page.mouse.up()
+    page.wait_for_selector("#labelsieve-map .ls-chosen", state="visible")
+    left, top = np.min(corners, axis=0)
+    right, bottom = np.max(corners, axis=0)
+    x, y = there.pixels().T
+    return sorted(there.positions[(x > left) & (x < right) & (y > top) & (y < bottom)].tolist())
+
+
+def test_a_lasso_becomes_the_queue_and_has_an_address(mapped: Server):
+    with map_page(mapped) as (page, there, _):
+        there.open()
+        x, y = there.pixels().T
+        middle, right = float(np.median(x)), float(x.max()) + 12
+        top, bottom = float(y.min()) - 12, float(y.max()) + 12
+        corners = [(middle, top), (right, top), (right, bottom), (middle, bottom), (middle, top + 4)]
+        inside = drawn_around(page, there, "Lasso", corners)
+        assert 0 < len(inside) < len(x)
+        assert f"{len(inside)} images" in page.text_content("#labelsieve-map .ls-chosen")
+        page.get_by_role("button", name="Review them").click()
+        page.wait_for_selector("#labelsieve-review", state="visible")
+        page.wait_for_function("() => location.hash.startsWith('#selection=')")
+        selection = page.evaluate("() => location.hash").partition("=")[2]
+        cards = mapped.client.get(f"/api/cards?count=50&selection={selection}").json()["cards"]
+        assert {card["position"] for card in cards} <= set(inside)
+        found = np.frombuffer(mapped.client.get(f"/api/positions?selection={selection}").content, "<u4")
+        assert sorted(found[1:].tolist()) == inside
+
+
+def test_a_box_can_be_let_go(mapped: Server):
+    with map_page(mapped) as (page, there, _):
+        there.open()
+        x, y = there.pixels().T
+        corners = [(float(x.min()) - 5, float(y.min()) - 5), (float(np.median(x)), float(y.max()) + 5)]
+        assert len(drawn_around(page, there, "Box", corners)) > 0
+        page.get_by_role("button", name="Let go").click()
+        page.wait_for_selector("#labelsieve-map .ls-chosen", state="hidden")
+        page.get_by_role("radio", name="Move").click()
+        where = there.pixels()[3]
+        there.aim(*where)
+        assert there.click(*where) == there.nearest_before

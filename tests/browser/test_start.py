@@ -168,7 +168,16 @@ def test_a_workspace_is_made_from_a_folder_and_a_table(clip: Path, demo: Path, t
     images = Path(shutil.copytree(demo / "images", tmp_path / "photos"))
     rows = (demo / "labels.csv").read_text().splitlines()[1:]
     (tmp_path / "truth.csv").write_text(
-        "\n".join(["bild;urteil", *(row.replace(",", ";").removeprefix("images/") for row in rows)])
+        "\n".join(
+            [
+                "nr;bild;urteil;gruppe",
+                *(
+                    f"{n};{row.replace(',', ';').removeprefix('images/')};{'ab'[n % 2]}"
+                    for n, row in enumerate(rows)
+                ),
+                "160;gone.jpg;one;a",
+            ]
+        )
     )
     program = ["-c", STAND_IN, str(demo), str(clip)]
     with (
@@ -180,11 +189,26 @@ def test_a_workspace_is_made_from_a_folder_and_a_table(clip: Path, demo: Path, t
         assert page.locator("#make").is_disabled()
         page.locator("#labels").fill(str(tmp_path / "truth.csv"))
         page.locator("#labels").press("Tab")
-        page.get_by_text("Choose the column that names the image").wait_for()
+        # The image is found by what stands in the column; of two columns that may be labels, none is taken.
+        page.get_by_text("Choose the column that holds the label.").wait_for()
+        assert page.locator("#path-column").input_value() == "bild"
+        page.get_by_text("Guessed: 160 of 161 are files here.").wait_for()
+        page.locator(".st-table img").evaluate_all("(all) => Promise.all(all.map((one) => one.decode()))")
+        assert page.locator("#make").is_disabled()
+        page.locator("#label-column").select_option("gruppe")
+        page.get_by_text("160 samples of 2 classes, 1 cannot be reviewed").wait_for()
+        page.locator("#path-column").select_option("nr")
+        page.get_by_text("None of the 161 rows names an image").wait_for()
+        page.locator(".st-table").get_by_text("the file is not there").first.wait_for()
+        assert page.locator("#make").is_disabled()
         page.locator("#path-column").select_option("bild")
         page.locator("#label-column").select_option("urteil")
-        page.get_by_text("160 samples of 10 classes.").wait_for()
-        assert set(page.locator(".st-chip").all_inner_texts()) == set(DIGITS)
+        page.get_by_text("160 samples of 10 classes, 1 cannot be reviewed").wait_for()
+        page.locator(".st-faults").get_by_text("row 161: gone.jpg the file is not there").wait_for()
+        chips = [chip.rsplit(" ", 1) for chip in page.locator(".st-chip").all_inner_texts()]
+        assert {name for name, _ in chips} == set(DIGITS)
+        assert sum(int(count) for _, count in chips) == 160
+        assert page.locator(".st-table tbody tr").count() == 8
         page.get_by_text("download them first").wait_for()
         page.locator(".st-backbone", has_text="Bundled model").click()
         page.get_by_text("for photos choose another").wait_for()
