@@ -118,7 +118,7 @@ def reranked_order(samples: Samples, run: RunArrays, decide: Annotator, every: i
     """
     decisions: dict[int, Decision] = {}
     order: list[int] = []
-    while chosen := next_positions(rank(samples, run, decisions, 0), decisions, (), every):
+    while chosen := next_positions(rank(samples, run, decisions, 0).order, decisions, (), every):
         decisions.update({position: decide(position) for position in chosen})
         order += chosen
     return np.asarray(order, dtype=np.int64)

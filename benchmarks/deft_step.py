@@ -83,26 +83,31 @@ class PromptedPixels:
         return self._clip.image_features(self._pixels[rows], shifts, self._prompts)
 
 
+def make_manifest(n: int, class_names: Sequence[str]) -> Manifest:
+    """Return n undecided samples of which nobody has a picture."""
+    ids = tuple(f"{i:03}" for i in range(n))
+    return Manifest(
+        sample_ids=ids,
+        paths=ids,
+        given=np.arange(n) * 7 % len(class_names),
+        class_names=tuple(class_names),
+        class_prompts=tuple(class_names),
+        pins=(Pin.NONE,) * n,
+        pin_labels=((),) * n,
+    )
+
+
 def make_step(
     clip: Backbone, class_names: Sequence[str], kind: type[Prompts] = Prompts, batch: int = BATCH
 ) -> Callable[[], None]:
     """Return a function that does one optimiser step."""
-    ids = tuple(f"{i:03}" for i in range(batch))
-    manifest = Manifest(
-        sample_ids=ids,
-        paths=ids,
-        given=np.arange(batch) * 7 % len(class_names),
-        class_names=tuple(class_names),
-        class_prompts=tuple(class_names),
-        pins=(Pin.NONE,) * batch,
-        pin_labels=((),) * batch,
-    )
+    manifest = make_manifest(batch, class_names)
     generator, device = torch.Generator().manual_seed(0), clip.runtime.device
     contexts = [(0.02 * torch.randn(16, 512, generator=generator)).to(device) for _ in range(2)]
     prompts = new_prompts(clip.model.visual, 20, generator).to(device)
     parameters = [each.requires_grad_() for each in (*contexts, prompts)]
     names: Names = read_names(clip.tokenizer, class_names, n_context=16, context_length=77)
-    draws, config = Draws(ids, 0), DeftConfig(noise="planted")
+    draws, config = Draws(manifest.sample_ids, 0), DeftConfig(noise="planted")
     tower: Any = PromptedPixels(clip, draws, prompts, batch)
     texts = kind(backbone=clip, names=names, positive=contexts[0], negative=contexts[1])
     terms = terms_of(config, tower, texts, read_labels(manifest, device), draws)

@@ -1,6 +1,7 @@
 """How many decisions until the labels are right: a simulated annotator works through the queue.
 
-    python -m benchmarks.effort [--data cifar|demo|all] [--every 25] [--seeds 5] [--plots FOLDER]
+    python -m benchmarks.effort [--data cifar|demo|all] [--detector transition] [--every 25] [--seeds 5]
+        [--plots FOLDER]
 
 The annotator keeps, relabels, or marks out of scope or bad, as the truth has it. The measure is the label
 accuracy (the share of samples in their true state, undecided ones with their given label) against the number
@@ -14,7 +15,9 @@ of decisions, in these orders:
     cleanlab, zero-shot  the same on CLIP's zero-shot probabilities
     random               no order
 
-The queue comes from a real workspace, a real run of `transition`, and the app's `rank` and `next_positions`.
+The queue comes from a real workspace, a real run of the detector, and the app's `rank` and `next_positions`.
+Then the same on contact sheets, in acts (`benchmarks.sheet_acts`): on the sheet of everything, and on those
+of the class table's cells first.
 Needs the group `bench` (pip install -c constraints.txt -e '.[bench]').
 """
 
@@ -34,14 +37,16 @@ import numpy as np
 from benchmarks import annotator
 from benchmarks.chart import Line, Panel, draw
 from benchmarks.machine import circumstances
+from benchmarks.sheet_acts import Annotator, acts_to
 from engine.artifacts import read_json
 from engine.config import BackboneConfig
 from engine.job import run as run_job
 from reviewer import jobs, queries
+from reviewer.desk import Desk
 from reviewer.queries import Samples
 from reviewer.queue import RunArrays, load_run
 from reviewer.store import Store
-from reviewer.workspace import Workspace, create_workspace
+from reviewer.workspace import Workspace, create_workspace, open_workspace
 from tests.driver import CIFAR, ROOT, SMALL_CLIP
 
 LABEL_SETS = ("sym40", "sym20", "c10n_worse", "pair40", "c10n_aggre")
@@ -63,11 +68,12 @@ COLOURS = {
 class Task:
     """A workspace with its finished runs and the truth.
 
-    features: (N, D) frozen image features; zero_shot: (N, K) CLIP's answer by name; truth and given: (N,)
-    states; all over positions.
+    root: the workspace. features: (N, D) frozen image features; zero_shot: (N, K) CLIP's answer by name;
+    truth and given: (N,) states; all over positions.
     """
 
     name: str
+    root: Path
     samples: Samples
     run: RunArrays
     notes: dict[str, Any]
@@ -85,7 +91,7 @@ class Task:
 # -- data ----------------------------------------------------------------------------------------------
 
 
-def cifar_tasks(base: Path) -> Iterator[Task]:
+def cifar_tasks(base: Path, detector: str) -> Iterator[Task]:
     """Yield the label sets of the CIFAR sample, under the small natural-image CLIP."""
     from tests.test_loop import write_cifar
 
@@ -105,11 +111,11 @@ def cifar_tasks(base: Path) -> Iterator[Task]:
         )
         if cache:  # the same pictures: their features are computed once
             shutil.copytree(cache, workspace.cache, dirs_exist_ok=True)
-        yield make_task(f"cifar10n-5k {name}", workspace, truth)
+        yield make_task(f"cifar10n-5k {name}", workspace, truth, detector)
         cache = workspace.cache
 
 
-def demo_tasks(base: Path) -> Iterator[Task]:
+def demo_tasks(base: Path, detector: str) -> Iterator[Task]:
     """Yield the demo, under the bundled model."""
     demo, answers = ROOT / "assets" / "demo", ROOT / "assets" / "build" / "demo_truth.csv"
     if not answers.is_file():
@@ -121,7 +127,7 @@ def demo_tasks(base: Path) -> Iterator[Task]:
     workspace, _ = create_workspace(
         base / "demo", demo, labels=demo / "labels.csv", backbone=BackboneConfig(weights="bundled")
     )
-    yield make_task("demo", workspace, truth)
+    yield make_task("demo", workspace, truth, detector)
 
 
 def write_table(path: Path, rows: Iterator[tuple[str, str]]) -> None:
@@ -131,25 +137,26 @@ def write_table(path: Path, rows: Iterator[tuple[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def make_task(name: str, workspace: Workspace, truth: dict[str, str]) -> Task:
-    """Run `transition` (and label_match, for CLIP's answer by name) and read what they leave."""
+def make_task(name: str, workspace: Workspace, truth: dict[str, str], detector: str = "transition") -> Task:
+    """Run the detector (and label_match, for CLIP's answer by name) and read what they leave."""
     with Store(workspace.database) as store:
         samples = queries.read_samples(store.cursor())
         if not len(samples) == len(samples.reviewable()) == len(truth):
             raise RuntimeError(f"{name}: {len(samples)} samples, {len(truth)} truths; every one needs both.")
         ran = {}
-        for detector in ("label_match", "transition"):
-            directory = jobs.prepare(workspace, samples, {}, detector)
+        for each in ("label_match", detector):
+            directory = jobs.prepare(workspace, samples, {}, each)
             run_job(directory)
             jobs.import_run(directory, store)
             scores = queries.read_scores(store.cursor(), directory.name)
-            ran[detector] = (directory, load_run(directory, scores, samples))
-    directory, run = ran["transition"]
+            ran[each] = (directory, load_run(directory, scores, samples))
+    directory, run = ran[detector]
     index = {label: k for k, label in enumerate(run.class_names)} | STATES
     features = np.load(directory / "embeddings.npy").astype(np.float32)
     by_name = ran["label_match"][1]
     return Task(
         name=name,
+        root=workspace.root,
         samples=samples,
         run=run,
         notes=read_json(directory / "result.json")["notes"],
@@ -188,6 +195,39 @@ def curves(task: Task, every: int, seeds: int) -> dict[str, np.ndarray]:
         curve = annotator.accuracy_curve(order, task.given, task.truth, task.names, decide)
         found.setdefault(method, []).append(curve)
     return {method: np.stack(each) for method, each in found.items()}
+
+
+# -- contact sheets --------------------------------------------------------------------------------------
+
+
+def acts_of(task: Task, *, cells_first: bool) -> list[tuple[int, int]]:
+    """Return the steps of an annotator on contact sheets, at a copy of the workspace."""
+    words = {number: word for word, number in STATES.items()}
+    truth = [words.get(k) or task.names[k] for k in task.truth.tolist()]
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(task.root, Path(folder) / "copy", ignore=shutil.ignore_patterns("cache"))
+        workspace = open_workspace(Path(folder) / "copy")
+        with Store(workspace.database) as store:
+            desk = Desk(workspace, store, "simulated")
+            try:
+                at_work = Annotator(desk, truth)
+                at_work.work(cells_first=cells_first)
+            finally:
+                desk.close()
+    return at_work.steps
+
+
+def acts_rows(task: Task, found: dict[str, np.ndarray]) -> list[str]:
+    """Return the rows of the table of acts, "÷ oracle" over the oracle's decisions to the last level."""
+    oracle = annotator.decisions_to(found["oracle"][0], LEVELS[-1])
+    rows = []
+    for name, cells_first in (("everything", False), ("cells first", True)):
+        steps = acts_of(task, cells_first=cells_first)
+        needed = [acts_to(steps, len(task.given), level) for level in LEVELS]
+        ratio = "never" if needed[-1] is None or oracle is None else f"{needed[-1] / oracle:.2f}"
+        cells = " | ".join("never" if each is None else f"{each:,}" for each in needed)
+        rows.append(f"| {task.name} | | sheets, {name} (acts) | {cells} | {ratio} |")
+    return rows
 
 
 # -- results -------------------------------------------------------------------------------------------
@@ -248,7 +288,7 @@ def measure(tasks: Iterator[Task], every: int, seeds: int) -> tuple[list[Panel],
     for task in tasks:
         start = time.monotonic()
         found = curves(task, every, seeds)
-        print("\n".join(table_rows(task, found)), flush=True)
+        print("\n".join([*table_rows(task, found), *acts_rows(task, found)]), flush=True)
         panels.append(panel(task, found))
         figures[task.name] = {
             "start": float(found["oracle"][0, 0]),
@@ -270,6 +310,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", choices=(*DATA, "all"), default="all")
+    parser.add_argument("--detector", default="transition", help="whose run orders the queue")
     parser.add_argument("--every", type=int, default=25, help="decisions between two rankings")
     parser.add_argument("--seeds", type=int, default=5, help="of the random order and of the probe's folds")
     parser.add_argument("--json", type=Path, help="file for figures and curves")
@@ -283,7 +324,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for data in DATA if options.data == "all" else (options.data,):
             name, tasks = DATA[data]
-            panels, found = measure(tasks(Path(folder)), options.every, options.seeds)
+            panels, found = measure(tasks(Path(folder), options.detector), options.every, options.seeds)
             figures |= found
             if options.plots:
                 options.plots.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.deft_step import make_step, random_clip
+from benchmarks.deft_step import make_manifest, make_step, random_clip
 from benchmarks.machine import circumstances
 from benchmarks.text_tower import simple_names
 from engine.clip.backbone import Backbone
@@ -29,7 +29,6 @@ from engine.detectors.avl_prompter.steps import NETWORKS, steps_of
 from engine.detectors.avl_prompter.terms import Views, terms_of
 from engine.detectors.deft.terms import read_labels
 from engine.draws import Draws
-from engine.manifest import Manifest, Pin
 from engine.progress import silent
 from engine.prompted import learn_coupled
 from engine.rows import Rows
@@ -55,17 +54,8 @@ def deft_steps(clip: Backbone, batch: int) -> Callable[[], None]:
 def avl_steps(clip: Backbone, batch: int) -> Callable[[], None]:
     """Return a function that makes both networks and does a step of each, with half of the labels trusted."""
     n = 2 * batch
-    ids = tuple(f"{i:03}" for i in range(n))
-    class_names = tuple(simple_names(N_CLASSES))
-    manifest = Manifest(
-        sample_ids=ids,
-        paths=ids,
-        given=np.arange(n) * 7 % N_CLASSES,
-        class_names=class_names,
-        class_prompts=class_names,
-        pins=(Pin.NONE,) * n,
-        pin_labels=((),) * n,
-    )
+    manifest = make_manifest(n, simple_names(N_CLASSES))
+    ids = manifest.sample_ids
     size = clip.image_size
     pixels = np.random.default_rng(0).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
     config = AvlPrompterConfig(epochs=1, batch_size=batch)
@@ -74,7 +64,7 @@ def avl_steps(clip: Backbone, batch: int) -> Callable[[], None]:
         networks = [
             learn_coupled(
                 clip,
-                class_names,
+                manifest.class_prompts,
                 torch.Generator().manual_seed(number),
                 words=config.words,
                 n_context=config.n_context,

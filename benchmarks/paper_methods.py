@@ -152,7 +152,11 @@ TURN_TUNING = {
 TURN_PROBE = {"adapter": "none"}
 """Its linear probe, which is the published recipe of ours."""
 
-OTHER_LOSSES = ("ELR", "SCE", "GCE")
+ELR_OF_TURN = {"elr_momentum": 0.9, "elr_weight": 7.0}
+"""As in ELR's own paper for CIFAR-100, which TURN says it follows (methods §9)."""
+
+LOSSES = ("CE", "ELR", "SCE", "GCE")
+"""With these a classifier learns every label."""
 AVL_LENGTHS = {"Tiny-ImageNet": {"epochs": 25, "batch_size": 128}}
 AVL_RPROP = ("EuroSAT", "Oxford-IIIT Pets")
 AVL_MOSTLY_WRONG = 0.9
@@ -166,25 +170,27 @@ def _accuracy_of_deft(cell: Cell, noise: Noise) -> Asks | str | None:
     adapt: dict[str, Any] = {"adapter": "vpt" if is_efficient else "blocks"}
     if noise.kind == "human":
         adapt["schedule"] = "constant"  # the published script never steps it (methods §5.1)
-    if name in OTHER_LOSSES:
-        return _other_loss(name)
-    if name == "CE":
-        return Asks(detector=NOTHING, adapt={**adapt, "samples": "all"})
+    if name in LOSSES:
+        return _every_label(adapt, name)
     if name == "GMM":
         name = "GMM w/ PEFT" if is_efficient else "GMM w/ FFT"
     found = ours(replace(cell, facts={**cell.facts, "method": name}), noise)
     return None if found is None else Asks(detector=found[0], settings=found[1], adapt=adapt)
 
 
+def _every_label(adapt: Mapping[str, Any], loss: str) -> Asks:
+    other = {} if loss == "CE" else {"loss": loss.lower()}
+    return Asks(detector=NOTHING, adapt={**adapt, "samples": "all", **other})
+
+
 def _accuracy_of_turn(cell: Cell, noise: Noise) -> Asks | str | None:
     method = cell.facts["method"]
     if cell.facts.get("cleansing", "multiple") != "multiple" or cell.facts.get("LP", "yes") == "no":
         return "TURN is measured here only as published, with its probe and repeated cleansing."
-    if method in OTHER_LOSSES:
-        return _other_loss(method)
-    if method == "CE":
+    if method in LOSSES:
         adapt = TURN_PROBE if cell.facts["tuning"] == "LP" else TURN_TUNING
-        return Asks(detector=NOTHING, adapt={**adapt, "samples": "all"})
+        own = ELR_OF_TURN if method == "ELR" else {}
+        return _every_label({**adapt, **own}, method)
     if method == "DivideMix":
         return "The accuracy of DivideMix is that of its own two classifiers, which learn more than labels."
     return Asks(detector="turn", adapt=TURN_TUNING) if method == "TURN" else None
@@ -207,10 +213,6 @@ def _accuracy_of_avl(cell: Cell, noise: Noise) -> Asks | str | None:
     if noise.rate is not None and noise.rate >= AVL_MOSTLY_WRONG:
         settings["threshold"] = 0.6
     return Asks(detector=detector, settings=settings, adapt={"adapter": "blocks"})
-
-
-def _other_loss(method: str) -> str:
-    return f"A classifier here learns by cross-entropy, and {method} is another loss."
 
 
 _ACCURACIES: Mapping[str, Callable[[Cell, Noise], Asks | str | None]] = {

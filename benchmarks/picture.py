@@ -1,10 +1,13 @@
 """Screenshots of the README, 1440 × 900, light.
 
     python -m benchmarks.picture card assets/readme/card.png
+    python -m benchmarks.picture drawn assets/readme
     python -m benchmarks.picture runs assets/readme/runs.png
 
-card   on scikit-learn's digits, after three decisions
-runs   the Laptop preset in training on the demo, beside the first ranking
+card    on scikit-learn's digits, after three decisions
+drawn   sheet.png, attention.png and map.png into a folder: a pair of classes with two exceptions, the card
+        with the heat map of the suggested class, and the map, on the demo once its maps are drawn
+runs    the Laptop preset in training on the demo, beside the first ranking
 """
 
 import argparse
@@ -31,6 +34,32 @@ def card(base: Path, out: Path) -> None:
         page.screenshot(path=out)
 
 
+def drawn(base: Path, out: Path) -> None:
+    """Take the contact sheet, the card with its heat map, and the map."""
+    open_demo(base / "demo")
+    with served(base / "demo") as server:
+        server.wait_for_ranking()
+        with browser_page(server.url) as (page, _):
+            page.get_by_role("tab", name="Map").click()
+            page.wait_for_selector("[data-map=ready]", timeout=TRAINED)
+            page.wait_for_timeout(2500)
+            page.screenshot(path=out / "map.png")
+            page.get_by_role("tab", name="Review").click()
+            for _ in ["given", "suggested"]:
+                page.keyboard.press("v")
+                page.wait_for_timeout(2500)
+            page.screenshot(path=out / "attention.png")
+            page.get_by_role("tab", name="Sheets").click()
+            page.locator("#labelsieve-classes .ls-c-open").nth(2).click()
+            page.wait_for_selector("[data-sheet=ready]")
+            page.wait_for_timeout(1500)
+            for tile in (1, 4):
+                page.locator("#labelsieve-sheet .ls-tile").nth(tile).click()
+            page.mouse.move(0, 0)
+            page.wait_for_timeout(800)
+            page.screenshot(path=out / "sheet.png")
+
+
 def runs(base: Path, out: Path) -> None:
     """Take the runs tab."""
     open_demo(base / "demo")
@@ -50,7 +79,7 @@ def runs(base: Path, out: Path) -> None:
             page.wait_for_timeout(3000)
 
 
-PICTURES: dict[str, Callable[[Path, Path], None]] = {"card": card, "runs": runs}
+PICTURES: dict[str, Callable[[Path, Path], None]] = {"card": card, "drawn": drawn, "runs": runs}
 
 
 def main() -> None:
