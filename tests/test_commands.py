@@ -13,6 +13,7 @@ import pytest
 
 import reviewer.__main__ as reviewer_main
 from engine.settings import DETECTORS
+from reviewer.commands import cli
 from tests.driver import ROOT, reviewer, served, write_digits, write_random_clip
 
 
@@ -62,6 +63,8 @@ def workspace(made: Path, tmp_path: Path) -> Path:
 def test_it_tells_what_it_can_do() -> None:
     result = reviewer("--help")
     assert all(command in result.stdout for command in reviewer_main.COMMANDS)
+    names = {group.name or group.callback.__name__ for group in cli.registered_commands if group.callback}
+    assert names == set(reviewer_main.COMMANDS)  # one that is missing there would be taken for a folder
     assert "Traceback" not in result.stderr
 
 
@@ -123,7 +126,7 @@ def test_init_makes_the_folders_above_it(photos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("start",), ("demo",), ()])
-def test_there_is_no_log_in_so_only_this_machine_is_listened_on(command: tuple[str, ...]) -> None:
+def test_without_a_log_in_only_this_machine_is_listened_on(command: tuple[str, ...]) -> None:
     assert refused(*command, "--host", "0.0.0.0").startswith("--host is 0.0.0.0; ")
 
 
@@ -308,3 +311,70 @@ def test_after_a_power_cut_the_workspace_opens_again(workspace: Path, tmp_path: 
     assert (workspace / "server.json").exists()
     reviewer("export", workspace, tmp_path / "out.csv")
     assert len((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()) == 31
+
+
+# -- people who log in --
+
+
+def piped(text: str, *arguments: str | Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "reviewer", *map(str, arguments)],
+        input=text,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("people") / "people.json"
+    made = piped("correct horse\n", "account", file, "ada")
+    assert (made.returncode, made.stdout) == (0, "ada can log in now.\n"), made.stderr
+    return file
+
+
+def test_an_account_is_changed_refused_and_taken_away(people: Path, tmp_path: Path) -> None:
+    file = Path(shutil.copy(people, tmp_path / "people.json"))
+    assert piped("battery staple\n", "account", file, "ada").stdout == "ada has another password now.\n"
+    short = piped("short\n", "account", file, "bob")
+    assert short.returncode == 1
+    assert short.stderr.strip().endswith("this one 5; choose another.")
+    assert piped("", "account", file, "bob").returncode == 1
+    assert piped("", "account", file, "ada", "--remove").stdout == "ada can no longer log in.\n"
+    assert "has no account" in refused("demo", "--auth", file)
+
+
+def test_a_log_in_has_the_names_and_needs_its_file(people: Path, workspace: Path, tmp_path: Path) -> None:
+    assert "leave --annotator out" in refused(workspace, "--auth", people, "--annotator", "bob")
+    assert "cannot be read" in refused(workspace, "--auth", tmp_path / "none.json")
+    assert "is for this machine alone" in refused("--auth", people, "--host", "0.0.0.0")
+    assert "is for this machine alone" in refused("--auth", people, "--allow-host", "labels.example.org")
+    assert "--auth FILE" in refused(workspace, "--allow-host", "labels.example.org")
+
+
+def test_behind_a_log_in_other_addresses_are_served_and_commands_still_work(
+    people: Path, workspace: Path, tmp_path: Path
+) -> None:
+    options = ("--auth", people, "--host", "0.0.0.0", "--allow-host", "labels.example.org")
+    with served(workspace, options=options) as server:
+        assert server.url == f"http://127.0.0.1:{server.port}"
+        assert server.process.stdout is not None
+        assert "not encrypted" in server.process.stdout.readline()
+        assert server.client.get("/api/session").status_code == 401
+        for path in ("/start/choices", "/start/folder?path=/", "/start/state"):
+            assert server.client.get(path).status_code == 401
+        right = {"name": "ada", "password": "correct horse"}
+        assert server.client.post("/log-in", json=right).status_code == 200
+        assert server.session()["annotator"] == "ada"
+        for path in ("/start/choices", "/start/folder?path=/", "/start/state"):
+            assert server.client.get(path).status_code == 404
+        here = {"host": f"labels.example.org:{server.port}"}
+        assert server.client.get("/api/session", headers=here).status_code == 200
+        assert server.client.get("/api/session", headers={"host": "evil.example"}).status_code == 400
+        assert (workspace / "server.json").stat().st_mode & 0o777 == 0o600
+        reviewer("export", workspace, tmp_path / "out.csv")
+        reviewer("report", workspace, tmp_path / "report.html")
+    assert len((tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()) == 31
+    assert "label report" in (tmp_path / "report.html").read_text(encoding="utf-8")

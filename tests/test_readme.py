@@ -34,7 +34,8 @@ COMMANDS = [
 # What builds an environment or runs this test; each has a test of its own below.
 NOT_HERE = ("python3 -m venv", ". .venv/bin/activate", "pip install", "make ")
 CLIS = {"reviewer": reviewer.commands.cli, "engine": engine.__main__.app}
-SERVES = re.compile(r"python -m reviewer(?! init| triage| export)")
+SERVES = re.compile(r"python -m reviewer(?! init| triage| export| report| log| account)")
+PASSWORD = "correct horse"
 
 
 def section(title: str) -> str:
@@ -117,7 +118,14 @@ def test_the_commands_run_as_written_one_after_the_other(place: Path, environmen
             serve_a_while(command, place, environment)
             continue
         result = subprocess.run(
-            command, shell=True, cwd=place, env=environment, capture_output=True, text=True, timeout=300
+            command,
+            shell=True,
+            cwd=place,
+            env=environment,
+            input=f"{PASSWORD}\n",
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
         assert "Traceback" not in result.stderr, command
@@ -152,6 +160,9 @@ def serve_a_while(command: str, place: Path, environment: dict[str, str]) -> Non
                 assert client.get("/start/choices").json()["demo"]["there"]
                 return
             wait(lambda: answers(client, "/healthz"), 60, command)
+            if "--auth" in command:
+                who = {"name": "ada", "password": PASSWORD}
+                client.post("/log-in", json=who).raise_for_status()
             wait(lambda: client.get("/api/session").json()["ranking"]["state"] == "ready", 200, command)
     finally:
         process.send_signal(signal.SIGINT)
@@ -370,7 +381,9 @@ def key_map() -> tuple[set[str], set[str], set[str]]:
             const upper = /^[A-Z]$/.test(key);
             if (actionOf({ key, code: "", shiftKey: upper })) bound.push((upper ? "Shift+" : "") + key);
         }
-        const rows = CHEAT_SHEET.flatMap(([, rows]) => rows.flatMap(([keys]) => keys));
+        const rows = CHEAT_SHEET.flatMap(([, rows]) =>
+            rows.flatMap(({ actions = [], fixed = [] }) =>
+                [...actions.map((each) => KEYCAPS[each]), ...fixed]));
         console.log(JSON.stringify([bound, Object.values(KEYCAPS), rows]));
     """
     module = (ROOT / "assets" / "web" / "keys.js").as_uri()
@@ -379,4 +392,6 @@ def key_map() -> tuple[set[str], set[str], set[str]]:
     bound, caps, rows = json.loads(output)
     arrows = {"ArrowLeft": "←", "ArrowRight": "→"}
     keys = {arrows[key] if key in arrows else key.upper() if len(key) == 1 else key for key in bound}
-    return keys, set(caps), {key.replace(" ", "") for key in rows} - {"…"}
+    # "=" is "+" without Shift; what moves a zoomed image is in the help window alone.
+    sheet = {key.replace("−", "-") for key in rows} - {"…", "⇧", "↑", "↓"}
+    return keys - {"="}, {cap.replace("−", "-") for cap in caps}, sheet
