@@ -290,13 +290,20 @@ def drawing_for(workspace: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
-def test_told_to_stop_it_leaves_nothing_behind(how: signal.Signals, photos: Path, tmp_path: Path) -> None:
-    """Whatever says so: the workspace is not noted as open, and nobody draws for it any more."""
-    workspace = tmp_path / "workspace"
-    weights = write_random_clip(tmp_path / "clip")
+@pytest.fixture(scope="module")
+def ranked(photos: Path) -> Path:
+    """A workspace with a run, of which nothing is drawn yet."""
+    workspace = photos / "ranked"
+    weights = write_random_clip(photos / "clip")
     reviewer("init", workspace, "--images", photos / "images", "--weights", weights)
     reviewer("triage", workspace)
+    return workspace
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_stop_it_leaves_nothing_behind(how: signal.Signals, ranked: Path, tmp_path: Path) -> None:
+    """Whatever says so: the workspace is not noted as open, and nobody draws for it any more."""
+    workspace = Path(shutil.copytree(ranked, tmp_path / "workspace"))
     with served(workspace) as server:
         server.wait(lambda: drawing_for(workspace) != [], 30)  # for seconds: it has torch to import
         server.process.send_signal(how)
