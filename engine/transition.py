@@ -67,39 +67,30 @@ def fit_transition(
     tolerance: no entry of T that changes by more means that it was found.
     """
     n, k = probs.shape
-    weight = np.ones(n, dtype=bool) if dropped is None else ~dropped
     order = np.argsort(given, kind="stable")
     sorted_given = given[order]
     present, starts = np.unique(sorted_given, return_index=True)
-    sorted_weight = weight[order, None]
     likelihood = np.clip(probs[order], FLOOR, None).astype(np.float32)
-    pinned = np.empty(0, dtype=np.int64)
-    if known_rows is not None and len(known_rows) and known_targets is not None:
-        place = np.empty(n, dtype=np.int64)
-        place[order] = np.arange(n)
-        pinned = place[known_rows]
+    free = np.ones(n, dtype=bool) if dropped is None else ~dropped
+    settled = np.zeros((k, k))
+    if known_rows is not None and known_targets is not None and len(known_rows):
+        counted = free[known_rows]
+        np.add.at(settled.T, given[known_rows[counted]], known_targets[counted])
+        free[known_rows] = False
+    sorted_free = free[order]
 
-    matrix = _first(k) if start is None else start
-    posterior, counts = likelihood, np.zeros((k, k))
+    matrix, counts = _first(k) if start is None else start, settled
     for _ in range(ITERATIONS):
-        posterior, _ = _expect(likelihood, sorted_given, matrix)
-        if len(pinned):
-            posterior[pinned] = known_targets
-        counts = np.zeros((k, k))
-        if n:
-            counted = posterior if dropped is None else posterior * sorted_weight
-            counts[:, present] = np.add.reduceat(counted, starts, axis=0, dtype=np.float64).T
+        counts = settled + _count(likelihood, sorted_free, present, starts, matrix)
         previous, matrix = matrix, _maximise(counts, alpha)
         if np.abs(matrix - previous).max() < tolerance:
             break
     final, evidences = _expect(likelihood, sorted_given, matrix)
-    if len(pinned):
-        final[pinned] = known_targets
     result = np.empty_like(final)
     result[order] = final
-    free = sorted_weight[:, 0].copy()
-    free[pinned] = False
-    evidence = float(evidences[free].mean()) if free.any() else 0.0
+    if known_rows is not None and known_targets is not None and len(known_rows):
+        result[known_rows] = known_targets
+    evidence = float(evidences[sorted_free].mean()) if free.any() else 0.0
     return Transition(posterior=result, matrix=matrix, counts=counts, evidence=evidence)
 
 
@@ -114,6 +105,25 @@ def _expect(likelihood: np.ndarray, given: np.ndarray, matrix: np.ndarray) -> tu
     total = joint.sum(axis=1, keepdims=True)
     joint /= total
     return joint, np.log(total[:, 0])
+
+
+def _count(
+    likelihood: np.ndarray, free: np.ndarray, present: np.ndarray, starts: np.ndarray, matrix: np.ndarray
+) -> np.ndarray:
+    """Return A, (K, K) float64, of the rows that are free; without the posterior of each, which costs most.
+
+    Σ_i r_ik over the rows of one given label c is T_kc Σ_i P_ik / Σ_j P_ij T_jc: two products of the block.
+    likelihood: (N, K) float32, sorted by given label; present: the labels there are; starts: where each
+    begins.
+    """
+    counts = np.zeros_like(matrix)
+    column_CK = np.ascontiguousarray(matrix.T, dtype=np.float32)
+    stops = np.append(starts, len(free))[1:]
+    for c, start, stop in zip(present.tolist(), starts.tolist(), stops.tolist(), strict=True):
+        block = likelihood[start:stop]
+        share = free[start:stop] / (block @ column_CK[c])
+        counts[:, c] = matrix[:, c] * (share.astype(np.float32) @ block)
+    return counts
 
 
 def _maximise(counts: np.ndarray, alpha: float) -> np.ndarray:

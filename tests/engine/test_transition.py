@@ -140,3 +140,23 @@ def test_a_model_that_calls_the_classes_by_each_others_names_does_not_know_them(
 
 def test_the_prior_evidence_of_balanced_labels_is_their_entropy():
     assert prior_evidence(np.asarray([0, 1, 2, 3]), 4) == pytest.approx(-np.log(4))
+
+
+def test_of_no_samples_there_is_nothing_to_find():
+    found = fit_transition(np.zeros((0, 3), dtype=np.float32), np.zeros(0, dtype=np.int64))
+    assert found.posterior.shape == (0, 3)
+    assert (found.noise_rate, found.evidence) == (0.0, 0.0)
+
+
+def test_the_counts_are_those_of_the_posterior():
+    rng = np.random.default_rng(3)
+    probs = rng.dirichlet(np.full(5, 0.5), 400).astype(np.float32)
+    given = rng.integers(0, 4, 400)  # nobody says 4
+    dropped = rng.random(400) < 0.1
+    rows = rng.permutation(400)[:80]
+    targets = np.eye(5, dtype=np.float32)[rng.integers(0, 5, 80)]
+    found = fit_transition(probs, given, known_rows=rows, known_targets=targets, dropped=dropped)
+    expected = np.zeros((5, 5))
+    np.add.at(expected.T, given[~dropped], found.posterior[~dropped].astype(np.float64))
+    np.testing.assert_allclose(found.counts, expected, atol=1e-3)
+    np.testing.assert_array_equal(found.posterior[rows], targets)
