@@ -11,6 +11,7 @@ from reviewer.errors import ReviewerError
 from reviewer.export import COLUMNS
 from reviewer.log_table import log_table
 from reviewer.open_server import fetch, find_server, write_whole
+from reviewer.opinions import agreed
 from reviewer.report import write_report
 from reviewer.server import export_rows
 from reviewer.store import Store
@@ -66,7 +67,9 @@ def run_detector(workspace: Workspace, detector: str) -> str:
         )
     with Store(workspace.database) as store:
         samples = queries.read_samples(store.cursor())
-        decisions = queries.read_current_decisions(store.cursor())
+        decisions = agreed(
+            queries.read_current_decisions(store.cursor()), queries.read_opinions(store.cursor())
+        )
         run_dir = jobs.prepare(workspace, samples, decisions, detector)
         process = jobs.start(run_dir)
         try:

@@ -88,6 +88,18 @@ def disputed(decisions: Mapping[int, Decision], opinions: Mapping[int, Sequence[
     return sorted(p for p, each in opinions.items() if disagree(decisions.get(p), each))
 
 
+def agreed(decisions: Mapping[int, Decision], opinions: Iterable[Decision]) -> dict[int, Decision]:
+    """Return the decisions that nobody disputes, by position: what a run may take for the word of people.
+
+    opinions: the second opinions and adjudications that stand, oldest first.
+    """
+    said: dict[int, list[Decision]] = {}
+    for each in opinions:
+        said.setdefault(each.position, []).append(each)
+    unsettled = set(disputed(decisions, {position: open_opinions(each) for position, each in said.items()}))
+    return {position: each for position, each in decisions.items() if position not in unsettled}
+
+
 def interleaved(
     cards: Sequence[tuple[int, Screen]], seconds: Sequence[tuple[int, Screen]]
 ) -> list[tuple[int, Screen]]:

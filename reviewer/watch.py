@@ -14,6 +14,7 @@ from reviewer.desk import Desk
 from reviewer.disk import NotWritten
 from reviewer.errors import ReviewerError
 from reviewer.illustrator import Illustrator
+from reviewer.opinions import agreed
 from reviewer.standby import Standby
 
 LOG = logging.getLogger("labelsieve")
@@ -44,14 +45,15 @@ class Watcher:
     def start(
         self, detector: str, settings: Mapping[str, Any] | None = None, standby: Standby | None = None
     ) -> Path:
-        """Prepare a run with the decisions of this moment and start it, in `standby` where there is one.
+        """Prepare a run with what is decided and undisputed now, and start it, in `standby` if there is one.
 
         Raises ReviewerError while another one is at work, and EngineError for a setting that breaks a rule.
         """
         desk = self._desk
         with self._starting:
             self._check_idle()
-            decisions = queries.read_current_decisions(desk.store.cursor())
+            cursor = desk.store.cursor()
+            decisions = agreed(queries.read_current_decisions(cursor), queries.read_opinions(cursor))
             run_dir = jobs.prepare(desk.workspace, desk.samples, decisions, detector, settings)
             handed = standby.take(run_dir) if standby else None
             self._children[run_dir.name] = handed or jobs.start(run_dir, behind=self._is_ranked())

@@ -4,8 +4,10 @@
 import { DISK } from "./calls.js";
 import { button, count, el, icon, keycap, plural } from "./dom.js";
 import { titled } from "./keymap-caps.js";
+import { isAsking } from "./log-in-again.js";
 
 const LOST = "The reviewer does not answer; your decisions are kept in this browser and sent when it is back.";
+const LOGGED_OUT = "They are kept in this browser and saved once you have logged in.";
 const KEPT = "Nothing is lost: your decisions are kept in this browser and sent again.";
 
 export function createHeader(act, keys, { onRetry, onHelp, aside = [] }) {
@@ -36,10 +38,11 @@ export function createHeader(act, keys, { onRetry, onHelp, aside = [] }) {
 
   function drawSaving() {
     const { unsaved, notSaved, failing, status, sentence } = saving;
-    const silent = lost || (failing && status === null) || (notSaved && !failing);
+    const loggedOut = notSaved && !failing && isAsking(); // what waits for a log-in is no silence
+    const silent = !loggedOut && (lost || (failing && status === null) || (notSaved && !failing));
     const trouble = notSaved || lost;
     alert.hidden = !trouble;
-    const why = silent ? LOST : status === DISK ? `${sentence} ${KEPT}` : `The reviewer could not save (it answered ${status}); your decisions are kept in this browser and sent again.`;
+    const why = loggedOut ? LOGGED_OUT : silent ? LOST : status === DISK ? `${sentence} ${KEPT}` : `The reviewer could not save (it answered ${status}); your decisions are kept in this browser and sent again.`;
     const text = notSaved ? `NOT SAVED: ${plural(unsaved, "decision")}. ${why}` : why;
     if (trouble && alertText.textContent !== text) alertText.textContent = text;
     saved.classList.toggle("ls-bad", notSaved);

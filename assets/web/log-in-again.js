@@ -9,6 +9,9 @@ const LOGGED_OUT = 401;
 let person = null; // whose page this is; null: nobody has to log in, or it is not known yet
 let asking = null; // the dialog that is open, as a promise
 
+/** Whether a log-in is open over the page, and calls wait for it. */
+export const isAsking = () => asking !== null;
+
 /** Whose page this is from now on. */
 export function belongsTo(name) { person = name; }
 

@@ -105,6 +105,8 @@ def test_people_log_in_and_what_they_do_is_theirs(workspace: Path, people: Path)
         third = press(ada, "a")
         ada.get_by_role("dialog", name="Log in").wait_for()
         assert not ada.get_by_label("Name", exact=True).is_editable()
+        ada.get_by_text("NOT SAVED: 1 decision. They are kept in this browser").wait_for()
+        assert ada.get_by_text("does not answer").count() == 0
         log_in(ada, "ada")
         ada.get_by_role("dialog", name="Log in").wait_for(state="detached")
         saved(ada)

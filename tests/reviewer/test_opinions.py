@@ -1,5 +1,7 @@
 """Second opinions: who is asked about what, blindly; that they change nothing; what settles them."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.manifest import Pin
 from reviewer import queries, seconds
 from reviewer.decisions import Outcome, Screen
 from reviewer.desk import Desk
@@ -14,6 +17,7 @@ from reviewer.errors import ReviewerError
 from reviewer.export import COLUMNS
 from reviewer.filters import Filter
 from reviewer.opinions import (
+    agreed,
     check_own_days,
     check_second_rate,
     disagree,
@@ -25,9 +29,11 @@ from reviewer.opinions import (
 )
 from reviewer.schema import utc_now
 from reviewer.server import export_rows
+from reviewer.watch import Watcher
 from reviewer.workspace import Workspace
 from tests.reviewer.simulated import START, decision, open_desk
 from tests.reviewer.test_desk import eventually
+from tests.reviewer.test_jobs import read_back
 from tests.reviewer.test_server import client_of
 
 DISPUTED = Filter(kind="disagreements")
@@ -235,6 +241,31 @@ def test_who_disagrees_is_in_the_queue_until_somebody_settles_it(asking: Desk):
     said(asking, 1, "skip", "eve", "adjudication")  # later
     assert asking.decisions[1].outcome is Outcome.KEEP
     assert [card["position"] for card in asking.cards(10, [], DISPUTED)] == [1]
+
+
+def test_a_run_learns_what_nobody_disputes(asking: Desk, monkeypatch: pytest.MonkeyPatch):
+    for position in (0, 1):
+        said(asking, position, "keep", "ada")
+        said(asking, position, "bad_image", "bob", "second")
+    said(asking, 1, "keep", "eve", "adjudication")
+
+    cursor = asking.store.cursor()
+    known = agreed(queries.read_current_decisions(cursor), queries.read_opinions(cursor))
+    assert known.keys() == {1}
+    monkeypatch.setattr(
+        "reviewer.jobs.start", lambda run_dir, **_: subprocess.Popen([sys.executable, "-c", ""])
+    )
+    watcher = Watcher(asking)
+    try:
+        manifest = read_back(watcher.start("transition"))
+    finally:
+        watcher.close()
+    pins = dict(zip(manifest.sample_ids, manifest.pins, strict=True))
+    assert [pins[asking.samples.sample_ids[position]] for position in (0, 1, 2)] == [
+        Pin.NONE,
+        Pin.CLEAN,
+        Pin.NONE,
+    ]
 
 
 def test_who_settles_it_sees_what_the_run_thinks_by_itself(asking: Desk):
