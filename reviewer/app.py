@@ -14,6 +14,7 @@ from gradio.themes import Default
 
 from reviewer.assets import asset_path
 from reviewer.desk import Desk
+from reviewer.first_script import FirstScript
 from reviewer.server import create_server
 from reviewer.tabs import data, map, review, runs, sheets
 from reviewer.watch import Watcher
@@ -53,6 +54,7 @@ def build_app(desk: Desk, watcher: Watcher) -> FastAPI:
     It stands behind no guard yet: what serves it puts one around everything that it serves.
     """
     server = create_server(desk, watcher)
+    server.add_middleware(FirstScript)
     gr.mount_gradio_app(
         server,
         build_page(desk),

@@ -261,3 +261,24 @@ def test_typing_in_a_field_decides_nothing_and_escape_leaves_it(server: Server) 
         assert position(page) == at
         assert noise == []
     assert decided(server) == before
+
+
+COUNT_FRAMES = """(() => {
+    const frame = window.requestAnimationFrame.bind(window);
+    window.asked = 0;
+    window.requestAnimationFrame = (callback) => { window.asked += 1; return frame(callback); };
+})()"""
+
+
+def test_a_page_that_nobody_touches_rests(server: Server) -> None:
+    """Gradio's loading screen leaves a clock behind that would ask for every frame for ever."""
+    with browser_page(server.url) as (page, noise):
+        page.add_init_script(COUNT_FRAMES)
+        page.reload()
+        wait_for_card(page)
+        assert page.evaluate("window.asked") > 0
+        page.wait_for_timeout(6000)  # until the loading screen has swung to rest
+        page.evaluate("window.asked = 0")
+        page.wait_for_timeout(2000)
+        assert page.evaluate("window.asked") < 10  # sixty a second, with the clock
+        assert noise == []
