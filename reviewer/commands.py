@@ -49,8 +49,8 @@ def init(
         Path | None,
         typer.Option(help="table of paths and labels; without it the sub-folders are the classes"),
     ] = None,
-    path_column: Annotated[str | None, typer.Option(help="column that names the image")] = None,
-    label_column: Annotated[str | None, typer.Option(help="column that holds the label")] = None,
+    path_column: Annotated[str | None, typer.Option(help="column that names the image; guessed")] = None,
+    label_column: Annotated[str | None, typer.Option(help="column that holds the label; guessed")] = None,
     encoding: Annotated[str | None, typer.Option(help="encoding of the table, such as cp1252")] = None,
     model: Annotated[str, typer.Option(help="open_clip model name")] = DEFAULTS.model,
     weights: Annotated[
@@ -73,6 +73,8 @@ def init(
     )
     good = sum(1 for sample in source.samples if sample.problem is None)
     print(f"{good:,} samples of {len(source.classes):,} classes are in {made.root}.")
+    if labels is not None:
+        print(f"Paths are read from the column {source.path_column!r}, labels from {source.label_column!r}.")
     if source.faults:
         print(f"The import report has {len(source.faults):,} lines; the first:")
         for fault in source.faults[:5]:

@@ -20,9 +20,11 @@ from pydantic import Field
 from engine.config import BackboneConfig, ClassConfig, parse
 from engine.errors import EngineError
 from engine.settings.model import Settings
+from reviewer.columns import guess_label, guess_path
 from reviewer.errors import ReviewerError
 from reviewer.sources import Source, read_folder, read_labels
 from reviewer.store import Store
+from reviewer.table import read_table
 
 FILE = "workspace.toml"
 FOLDERS = ("cache", "runs")
@@ -97,7 +99,8 @@ def create_workspace(
 ) -> tuple[Workspace, Source]:
     """Make the workspace `root` from a folder of images, and a table unless the folders are the classes.
 
-    It appears whole or not at all. Raises ReviewerError where something of that name exists already.
+    Columns that are not named are guessed from what stands in them, and from their names. It appears whole
+    or not at all. Raises ReviewerError where something of that name exists already.
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ReviewerError(f"{root} exists already; name a new folder, or open it without init.")
@@ -149,6 +152,11 @@ def _read_source(
         raise ReviewerError(
             f"{labels} cannot be read ({error.strerror}); --labels names the table."
         ) from error
+    table = read_table(
+        data, encoding=encoding, columns=[each for each in (path_column, label_column) if each]
+    )
+    path_column = path_column or guess_path(table, images).column
+    label_column = label_column or guess_label(table, path_column).column
     return read_labels(data, images, path_column=path_column, label_column=label_column, encoding=encoding)
 
 

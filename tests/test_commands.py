@@ -111,6 +111,15 @@ def test_init_names_the_nearest_column(photos: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_init_guesses_columns_from_what_stands_in_them(photos: Path, tmp_path: Path) -> None:
+    rows = (photos / "labels.csv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = [f"{number},{row.partition(',')[2]},{row.partition(',')[0]}" for number, row in enumerate(rows)]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["nr,Tier,wo", *lines]) + "\n", encoding="utf-8")
+    said = reviewer("init", tmp_path / "new", "--images", photos / "images", "--labels", table).stdout
+    assert "Paths are read from the column 'wo', labels from 'Tier'." in said
+
+
 def test_init_knows_no_such_encoding(photos: Path, tmp_path: Path) -> None:
     table = ("--images", photos / "images", "--labels", photos / "labels.csv")
     assert "utf-9" in refused("init", tmp_path / "new", *table, "--encoding", "utf-9")
