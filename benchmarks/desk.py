@@ -47,7 +47,7 @@ N_RERANKS = 10
 
 
 def workspace_of(folder: Path, n: int, n_classes: int = 10) -> Path:
-    """Return the workspace of n samples, made where it is missing, without decisions."""
+    """Return the workspace of n samples, made where it is missing, without decisions or drawn pictures."""
     root = folder / f"{n}-of-{n_classes}-classes" / "workspace"
     fresh = root.with_name("review.duckdb")
     if not fresh.is_file():
@@ -56,7 +56,9 @@ def workspace_of(folder: Path, n: int, n_classes: int = 10) -> Path:
         made = make_large(folder, n, n_classes=n_classes)
         shutil.copyfile(made.database, fresh)
         print(f"made {n:,} samples of {n_classes} classes in {time.monotonic() - start:.0f} s", flush=True)
-    shutil.copyfile(fresh, open_workspace(root).database)
+    workspace = open_workspace(root)
+    shutil.copyfile(fresh, workspace.database)
+    shutil.rmtree(workspace.cache / "pictures", ignore_errors=True)
     return root
 
 

@@ -1,5 +1,6 @@
 """Pictures for the browser: decoded, scaled and encoded anew, so no byte of a file is served as it is."""
 
+import base64
 import contextlib
 import functools
 import hashlib
@@ -50,8 +51,9 @@ def read_size(image_root: Path, path: str, key: str) -> tuple[int, int] | None:
 def render(image_root: Path, path: str, kind: str, cache: Path) -> tuple[bytes, str]:
     """Return (bytes, media type) of the picture for the card, the strip or a close look.
 
-    Small pictures are PNG, so that no pixel is changed; larger ones JPEG, at most `SIDES[kind]` pixels wide
-    or high. A file that cannot be read gives a grey picture that says so. Results are kept under `cache`.
+    Small pictures that need no scaling are PNG, so that no pixel is changed; others JPEG, at most
+    `SIDES[kind]` pixels wide or high. A file that cannot be read gives a grey picture that says so. Results
+    are kept under `cache`.
     """
     stored = cache / "pictures" / kind / content_key(image_root, path)
     for suffix, media_type in SUFFIXES.items():
@@ -66,6 +68,12 @@ def render(image_root: Path, path: str, kind: str, cache: Path) -> tuple[bytes, 
     return data, SUFFIXES[suffix]
 
 
+def render_address(image_root: Path, path: str, kind: str, cache: Path) -> str:
+    """Return the picture of `render` as an address that holds it (data:…)."""
+    data, media_type = render(image_root, path, kind, cache)
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
 def draw_anew(image_root: Path, path: str, kind: str) -> tuple[bytes, str | None]:
     """Return (bytes, suffix) of the picture as `render` does, and keep nothing.
 
@@ -76,8 +84,8 @@ def draw_anew(image_root: Path, path: str, kind: str) -> tuple[bytes, str | None
         picture = read_picture(resolve_inside(image_root, path), at_least=side)
     except (EngineError, RuntimeError) as error:
         return _placeholder(error), None
+    lossless = max(picture.size) <= min(side, LOSSLESS_SIDE)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    lossless = max(picture.size) <= LOSSLESS_SIDE
     buffer = io.BytesIO()
     if lossless:
         picture.save(buffer, "PNG")

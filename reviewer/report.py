@@ -1,6 +1,5 @@
 """The report of a data set as one HTML file that needs nothing else: what was wrong, where, by whose eyes."""
 
-import base64
 import html
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from reviewer.assets import asset_path
 from reviewer.decisions import STATUSES, Decision, Outcome
 from reviewer.desk import Desk
 from reviewer.filters import Board
-from reviewer.images import render
+from reviewer.images import render_address
 from reviewer.queries import read_standing_decisions
 
 MOST_CLASSES = 200
@@ -115,10 +114,9 @@ def _moves(desk: Desk, board: Board) -> str:
 
 def _picture(desk: Desk, board: Board, position: int) -> str:
     path = str(board.samples.paths[position])
-    data, media_type = render(desk.workspace.image_root, path, "thumb", desk.workspace.cache)
-    encoded = base64.b64encode(data).decode("ascii")
+    address = render_address(desk.workspace.image_root, path, "thumb", desk.workspace.cache)
     name = html.escape(path)
-    return f"<img src='data:{media_type};base64,{encoded}' alt='{name}' title='{name}'>"
+    return f"<img src='{address}' alt='{name}' title='{name}'>"
 
 
 def _people(board: Board, standing: Sequence[Decision]) -> str:

@@ -2,14 +2,18 @@
 
 import { createFilterBar, formatFilter, parseFilter } from "./filters.js";
 
+const UNSEEN = 1500; // ms that a review which nobody sees waits before it fetches other cards: first what is seen
+
 /**
- * The bar of the review; `root` goes into the strip. `start(flow, classes)` takes up the filter of the address, and
- * follows it from then on until `signal` aborts. A "labelsieve:filter" event adds its detail to the filter; null: none.
+ * The bar of the review, which is `element`; `root` goes into the strip. `start(flow, classes)` takes up the filter of the
+ * address, and follows it from then on until `signal` aborts. A "labelsieve:filter" event adds its detail to the filter; null: none.
  */
-export function createQueueFilter(calls, signal) {
+export function createQueueFilter(calls, element, signal) {
   const goTo = (filter) => { window.location.hash = formatFilter(filter); };
   const bar = createFilterBar({ onChange: goTo });
   let flow = null;
+  let waiting = null;
+  const isSeen = () => element.checkVisibility();
 
   /** What there is to choose from; it changes with runs, people and selections. */
   async function learn() {
@@ -21,6 +25,8 @@ export function createQueueFilter(calls, signal) {
   }
 
   function follow() {
+    clearTimeout(waiting);
+    waiting = null;
     const filter = parseFilter(window.location.hash);
     bar.show(filter);
     if (filter.selection || filter.run || filter.reason || filter.kind) learn(); // for their names
@@ -28,7 +34,14 @@ export function createQueueFilter(calls, signal) {
   }
 
   bar.root.addEventListener("click", () => { if (bar.isOpen) learn(); }, { signal });
-  window.addEventListener("hashchange", follow, { signal });
+  window.addEventListener("hashchange", () => {
+    if (isSeen()) return void follow();
+    clearTimeout(waiting);
+    waiting = setTimeout(follow, UNSEEN);
+  }, { signal });
+  const observer = new ResizeObserver(() => { if (waiting !== null && isSeen()) follow(); });
+  observer.observe(element);
+  signal.addEventListener("abort", () => { observer.disconnect(); clearTimeout(waiting); });
   window.addEventListener("labelsieve:filter", (event) => {
     goTo(event.detail ? { ...parseFilter(window.location.hash), ...event.detail } : {});
   }, { signal });

@@ -54,7 +54,7 @@ export async function mount(element) {
     picker.close();
     flow?.press({ ...action, at: now() });
   };
-  const queue = createQueueFilter(calls, signal);
+  const queue = createQueueFilter(calls, element, signal);
   const outlook = createOutlook(calls, { onRate: () => flow?.forget(), onDisputed: () => askFor({ kind: "disagreements" }) });
   const whose = nameSpan();
   const who = button({ class: "ls-quiet ls-who", title: "Log out", hidden: true }, () => leave().catch((error) => view.trouble(error)), whose, "Log out");

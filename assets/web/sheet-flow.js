@@ -8,6 +8,7 @@ import { createMarks, targetsOf } from "./sheet-marks.js";
 import { ASK_ABOVE, past, preview, question, suggestionsOf } from "./sheet-words.js";
 
 const REMEMBERED = 1200; // tiles; a few pages
+const PART = 30; // tiles in one call: their pictures come with them, so half a page is seen before the other
 const AT_HAND = 5; // classes on digits, where a sheet has fewer suggestions of its own
 const TURNS = { next: "next", previous: "previous" };
 
@@ -25,6 +26,7 @@ export function createSheetFlow({ calls, positions: fetchPositions, uuid, view }
   const list = createList();
   const marks = createMarks();
   const tiles = new Map();
+  const asked = new Map(); // position → the call that will bring its tile
   const acts = createActs({ post: calls.post, uuid, onChange: view.saving });
   let filter = {};
   let [mode, scope, classes] = ["chosen", "page", []];
@@ -57,12 +59,22 @@ export function createSheetFlow({ calls, positions: fetchPositions, uuid, view }
     view.foot({ plan: plan(), mode, scope, filter, classes, page: open(page), all, marked: marks.size });
   }
 
-  async function loadTiles(positions, mine) {
-    const missing = positions.filter((position) => !tiles.has(position));
-    if (!missing.length) return;
-    const reply = await calls.get(`/api/tiles?positions=${missing.join(",")}`);
-    if (mine !== session) return;
-    for (const tile of reply.tiles) tiles.set(tile.position, tile);
+  function ask(positions) {
+    const call = calls.get(`/api/tiles?positions=${positions.join(",")}`).then((reply) => {
+      // What was asked for again since then, or belongs to an earlier sheet, is not taken.
+      for (const tile of reply.tiles) if (asked.get(tile.position) === call) tiles.set(tile.position, tile);
+    }).finally(() => {
+      for (const position of positions) if (asked.get(position) === call) asked.delete(position);
+    });
+    for (const position of positions) asked.set(position, call);
+  }
+
+  /** Waits until all are there; what is under way is not asked for again. `onPart` hears of each answer. */
+  async function loadTiles(positions, onPart = () => {}) {
+    const missing = positions.filter((position) => !tiles.has(position) && !asked.has(position));
+    for (let i = 0; i < missing.length; i += PART) ask(missing.slice(i, i + PART));
+    const calls = new Set(positions.map((position) => asked.get(position)).filter(Boolean));
+    await Promise.all([...calls].map((call) => call.then(onPart)));
   }
 
   function forget() {
@@ -80,10 +92,9 @@ export function createSheetFlow({ calls, positions: fetchPositions, uuid, view }
     draw();
     const page = list.page();
     try {
-      await loadTiles(page, mine);
+      await loadTiles(page, () => { if (mine === session) draw(); });
       if (mine !== session) return;
-      draw();
-      await loadTiles(list.ahead(), mine);
+      await loadTiles(list.ahead());
       if (mine === session) view.preload(list.ahead().map((position) => tiles.get(position)).filter(Boolean));
     } catch (error) {
       if (mine === session && page.some((position) => !tiles.has(position))) view.screen("error", error.message);
@@ -108,6 +119,7 @@ export function createSheetFlow({ calls, positions: fetchPositions, uuid, view }
     classes = filter.suggested ? [filter.suggested] : [];
     loaded = false;
     tiles.clear();
+    asked.clear();
     marks.clear();
     view.screen("loading");
     view.expected(null);
@@ -178,7 +190,7 @@ export function createSheetFlow({ calls, positions: fetchPositions, uuid, view }
     view.changed();
     // The list was fetched after they were decided: they come back with a new one, unless that would lose marks.
     if (kind === "undo" && !marks.size && !act.positions.some(list.has)) return open(filter);
-    for (const position of list.page()) tiles.delete(position); // what holds for them may be another decision now
+    for (const position of list.page()) void (tiles.delete(position), asked.delete(position)); // what holds for them may be another decision now
     return turned();
   }
 

@@ -55,6 +55,7 @@ export async function mount(element) {
   let shownFilter = null;
   let pointed = null; // the tile under the pointer or with the focus
   let [grid, tableShown, narrow, counting] = [null, true, false, null];
+  let room = { width: 0, height: 0 }; // of the tiles, in px; measured where it can have changed
   const preloaded = [];
 
   const act = (action) => flow.press(action, tiles.current());
@@ -102,7 +103,7 @@ export async function mount(element) {
   const view = {
     page(model) {
       const { entries, filter, mode, range } = model;
-      tiles.show(entries, { grid: roomy(room(), Math.min(range.listed, grid.tiles), TILE), mode, uniform: Boolean(filter.given && filter.suggested), first: range.first, total: range.of });
+      tiles.show(entries, { grid: roomy(room, Math.min(range.listed, grid.tiles), TILE), mode, uniform: Boolean(filter.given && filter.suggested), first: range.first, total: range.of });
       head.show(model);
       if (pointed !== null) foot.peek(flow.tile(pointed));
       element.dataset.sheet = entries.every(({ tile }) => tile) ? "ready" : "loading";
@@ -179,8 +180,6 @@ export async function mount(element) {
     fit();
   }
 
-  const room = () => ({ width: stage.clientWidth, height: stage.clientHeight });
-
   function fit() {
     if (!visible()) return;
     fitHeight(element);
@@ -189,7 +188,8 @@ export async function mount(element) {
       narrow = isNarrow;
       return void setTable(!narrow);
     }
-    const next = gridOf(room(), TILE);
+    room = { width: stage.clientWidth, height: stage.clientHeight };
+    const next = gridOf(room, TILE);
     if (grid?.columns === next.columns && grid.rows === next.rows) return;
     grid = next;
     flow.resize(grid);

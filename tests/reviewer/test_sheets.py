@@ -1,3 +1,4 @@
+import base64
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,7 +55,9 @@ def test_a_tile_says_what_is_known_of_a_sample(client: TestClient, desk: Desk):
     assert (tiles[1]["outcome"], tiles[1]["suggested"]) == (None, card["suggested"]["name"])
     assert tiles[1]["p_clean"] == card["p_clean"]
     assert tiles[1]["suggested_probability"] == card["suggested"]["probability"]
-    assert client.get(tiles[1]["image"]).headers["content-type"].startswith("image/")
+    kind, picture = tiles[1]["image"].split(";base64,")
+    shown = client.get("/image/thumb/0")
+    assert (kind, base64.b64decode(picture)) == (f"data:{shown.headers['content-type']}", shown.content)
 
 
 @pytest.mark.parametrize("positions", ["", "a", "1,,2", "99", "0," * 500 + "0"])

@@ -183,6 +183,13 @@ test("tiles are asked for a page at a time, one page ahead, and once", async () 
   assert.deepEqual(tiles(), [30, 30, 30]);
 });
 
+test("tiles that are under way are not asked for again, however fast the pages are turned", async () => {
+  const { flow, seen } = await desk();
+  const asked = () => seen.gets.filter((path) => path.startsWith("/api/tiles")).flatMap((path) => path.split("=")[1].split(","));
+  await Promise.all([flow.press({ type: "next" }), flow.press({ type: "next" }), flow.press({ type: "previous" }), flow.press({ type: "next" })]);
+  assert.deepEqual(asked().length, new Set(asked()).size);
+});
+
 test("an empty sheet, and a server that fails, have a screen", async () => {
   const { seen } = await desk({ n: 0 });
   assert.deepEqual(seen.screens, ["loading", "empty"]);
