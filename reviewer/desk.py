@@ -146,9 +146,10 @@ class Desk:
     ) -> list[dict[str, Any]]:
         """Return the next cards that the page `tab` does not hold, nor any other, of those that the filter
         lets through; the page has them from now on. annotator: whose page it is; None: the desk's."""
-        board, person = self.board(), self.annotator if annotator is None else annotator
+        person = self.annotator if annotator is None else annotator
         with self._handing_out:  # or two pages could be promised the same card
             taken = {*held, *self.leases.of_others(tab)}
+            board = self.board()  # after the leases: a card that was given back by then is decided in it
             mixed = next_cards(board, min(count, MAX_CARDS), taken, asked, person, self._audits, self.seconds)
             self.leases.hold(tab, [*held, *(position for position, _ in mixed)])
         return [card_json(self.workspace, board, position, screen) for position, screen in mixed]

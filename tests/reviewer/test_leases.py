@@ -82,3 +82,16 @@ def test_a_card_that_is_decided_is_nobodys():
     leases.hold("page-one", [1, 2, 3])
     leases.free([2, 9])
     assert leases.of_others("page-two") == {1, 3}
+
+
+def test_a_card_that_is_decided_while_another_page_asks_is_not_given_to_it(desk: Desk, monkeypatch):
+    first = desk.cards(1, (), tab="page-00001")[0]["position"]
+    of_others = desk.leases.of_others
+
+    def meanwhile(holder: str) -> set[int]:
+        monkeypatch.undo()
+        decide(desk, first, "keep")  # its lease ends with it
+        return of_others(holder)
+
+    monkeypatch.setattr(desk.leases, "of_others", meanwhile)
+    assert first not in [card["position"] for card in desk.cards(8, (), tab="page-00002")]
