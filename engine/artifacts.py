@@ -36,7 +36,9 @@ class Detection:
 
     p_clean: (N,) in [0, 1]. probs: (N, K), rows sum to 1, the class posterior behind it. embeddings:
     (N, D), unit L2. suggested: (N,) class index; suggested_probability: (N,) in [0, 1]. notes: what the
-    detector wants to be known about the run, JSON values.
+    detector wants to be known about the run, JSON values. own_chance: (N,) in [0, 1], of a detector with a
+    positive and a negative prompt: how much the positive one of the given label is preferred (p_{i,y} of
+    methods §4.2), before pins.
     """
 
     p_clean: np.ndarray
@@ -45,6 +47,7 @@ class Detection:
     suggested: np.ndarray
     suggested_probability: np.ndarray
     notes: Mapping[str, Any] = field(default_factory=dict)
+    own_chance: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +213,7 @@ def write_detection(
     """Write the arrays of a run; `result.json` makes them count."""
     names = np.asarray(class_names, dtype=np.str_)
     likelihood = detection.probs[np.arange(len(given)), given]
+    own = {} if detection.own_chance is None else {"own_chance": detection.own_chance.astype(np.float32)}
     np.savez(
         run_dir / "scores.npz",
         sample_id=np.asarray(sample_ids, dtype=np.str_),
@@ -217,6 +221,7 @@ def write_detection(
         suggested=names[detection.suggested] if len(given) else names[:0],
         suggested_probability=detection.suggested_probability.astype(np.float32),
         loss=-np.log(np.clip(likelihood, 1e-12, 1.0)).astype(np.float32),
+        **own,
     )
     write_probabilities(run_dir, detection.probs)
     np.save(run_dir / "embeddings.npy", detection.embeddings.astype(np.float16))
@@ -265,6 +270,12 @@ def read_scores(run_dir: Path) -> Scores:
             suggested_probability=stored["suggested_probability"],
             loss=stored["loss"],
         )
+
+
+def read_own_chance(run_dir: Path) -> np.ndarray | None:
+    """Return `own_chance` of `Detection`, (N,) float32; None where the detector has none."""
+    with np.load(run_dir / "scores.npz") as stored:
+        return stored.get("own_chance")
 
 
 def read_embeddings(run_dir: Path) -> np.ndarray:

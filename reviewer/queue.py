@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.artifacts import Neighbours, read_json, read_neighbours, read_probabilities
+from engine.artifacts import Neighbours, read_json, read_neighbours, read_own_chance, read_probabilities
 from engine.config import read_config
 from engine.transition import fit_transition
 from reviewer.decisions import Decision, Outcome
@@ -23,7 +23,8 @@ class RunArrays:
 
     positions: (n,) int64, where each row stands in the workspace. row_at: (N,) int64, the way back, −1
     where the run has no row. probs: (n, K) float32, the model's own class posterior. given: (n,) class
-    index. alpha: the shrinkage that the run used.
+    index. alpha: the shrinkage that the run used. own_chance: (n,) float32, how much the positive prompt of
+    the given label is preferred to its negative one; None where the detector has no such prompts.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class RunArrays:
     suggested: np.ndarray
     neighbours: Neighbours
     reason: str
+    own_chance: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,7 @@ def load_run(run_dir: Path, scores: RunScores, samples: Samples) -> RunArrays:
         suggested=scores.suggested_labels,
         neighbours=read_neighbours(run_dir),
         reason=str(notes.get("reason", "")),
+        own_chance=read_own_chance(run_dir),
     )
 
 

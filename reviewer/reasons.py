@@ -10,6 +10,7 @@ from reviewer.queue import Ranking, RunArrays
 
 N_VOTERS = 15
 CONFIDENT = 0.9
+UNDECIDED_CHANCE = 0.5  # of the prompt "a photo of …" against that of "not …"
 BLOCK = 65536  # rows whose neighbours are looked up at a time; more would leave the processor's cache
 NOBODY = -1  # no neighbour there, or one that a person left without one class
 
@@ -19,6 +20,7 @@ REASONS: Mapping[str, str] = {
     "agree": "most neighbours have its label",
     "model": "the model alone says another class",
     "confident": "the suggestion is above 90 %",
+    "prompts": "the trained prompts prefer “not” its label",
     "every_run": "every detector flags it",
     "runs_differ": "the detectors differ about it",
 }
@@ -83,7 +85,8 @@ def reason_masks(
         for key, mask in held.items():
             masks[key][run.positions[rows]] = mask
     masks.update(_flags(runs, slice(None), len(ranking.p_clean), threshold).holds())
-    for key in ("every_run", "runs_differ"):
+    masks["prompts"] = _own_chances(runs, slice(None), len(ranking.p_clean)) < UNDECIDED_CHANCE
+    for key in ("prompts", "every_run", "runs_differ"):
         masks[key] &= run.row_at >= 0
     return masks
 
@@ -105,7 +108,13 @@ def reasons_of(
     labels = _voices(run, decisions, row)
     votes = _Votes(voters=np.asarray([len(labels)]), same=np.asarray([labels.count(given)]))
     flags = _flags(runs, np.asarray([position]), 1, threshold)
-    held = {**votes.holds(), **_of_model(run.probs[at], posterior[at], run.given[at]), **flags.holds()}
+    own = _own_chances(runs, np.asarray([position]), 1)
+    held = {
+        **votes.holds(),
+        **_of_model(run.probs[at], posterior[at], run.given[at]),
+        "prompts": own < UNDECIDED_CHANCE,
+        **flags.holds(),
+    }
     model, suggested = int(run.probs[row].argmax()), int(posterior[row].argmax())
     flagging = f"{flags.flagging[0]} of {flags.detectors[0]} detectors flag it"
     words = {
@@ -114,6 +123,7 @@ def reasons_of(
         "agree": f"{labels.count(given)} of {len(labels)} neighbours say {given}",
         "model": f"the model alone says {run.class_names[model]} ({_percent(run.probs[row, model])})",
         "confident": f"{_percent(posterior[row, suggested])} for {run.class_names[suggested]}",
+        "prompts": f"prompts prefer not {given} ({_percent(1.0 - own[0])})",
         "every_run": flagging,
         "runs_differ": flagging,
     }
@@ -169,6 +179,16 @@ def _flags(runs: Sequence[RunArrays], positions: np.ndarray | slice, count: int,
         detectors += known
         flagging += known & (run.p_clean[rows] < threshold)
     return _Flags(detectors=detectors, flagging=flagging)
+
+
+def _own_chances(runs: Sequence[RunArrays], positions: np.ndarray | slice, count: int) -> np.ndarray:
+    """Return `own_chance` of m positions by the newest run that has one, (m,) float32; NaN: not known."""
+    chances = np.full(count, np.nan, dtype=np.float32)
+    newest = next((run for run in reversed(runs) if run.own_chance is not None), None)
+    if newest is not None and newest.own_chance is not None and len(newest.positions):
+        rows = newest.row_at[positions]
+        chances[rows >= 0] = newest.own_chance[rows[rows >= 0]]
+    return chances
 
 
 def _voices(run: RunArrays, decisions: Mapping[int, Decision], row: int) -> list[str]:

@@ -1,6 +1,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from engine.artifacts import (
     read_events,
     read_json,
     read_neighbours,
+    read_own_chance,
     read_probabilities,
     read_scores,
     read_status,
@@ -58,6 +60,12 @@ def test_a_detection_comes_back_as_it_was_written(tmp_path):
     np.testing.assert_allclose(scores.loss, -np.log(found.probs[:, 0]), rtol=1e-5)
     np.testing.assert_allclose(read_probabilities(tmp_path), found.probs, atol=1e-3)
     assert read_neighbours(tmp_path).rows.shape == (5, 2)
+    assert read_own_chance(tmp_path) is None
+
+
+def test_what_two_prompts_prefer_comes_back(tmp_path):
+    write(tmp_path, replace(detection(), own_chance=np.linspace(0, 1, 5)))
+    np.testing.assert_allclose(read_own_chance(tmp_path), np.linspace(0, 1, 5))
 
 
 def test_above_the_limit_the_likeliest_classes_are_kept_and_the_rest_is_even(tmp_path):

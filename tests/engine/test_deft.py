@@ -310,6 +310,9 @@ def test_wrong_labels_are_told_from_right_ones(run_detector: Any, noise: str) ->
     _, found = run_detector("deft", make_manifest(given), true, noise=noise, epochs=10, warm_up=4)
     assert found.notes["tower"] == "frozen"
     assert (found.p_clean[:18, None] < found.p_clean[None, 18:]).mean() > 0.85
+    own = found.own_chance
+    assert (own[:18] < 0.5).mean() > 0.5 > (own[18:] < 0.5).mean()
+    np.testing.assert_array_equal(np.minimum(own, found.p_clean) if noise == "real" else own, found.p_clean)
 
 
 def test_prompts_in_the_image_tower_change_what_it_sees(run_detector: Any) -> None:

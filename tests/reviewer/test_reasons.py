@@ -23,6 +23,7 @@ def make_run(
     p_clean: list[float] | None = None,
     positions: list[int] | None = None,
     n_samples: int | None = None,
+    own_chance: list[float] | None = None,
 ) -> RunArrays:
     """A run of n rows; row i stands at position i unless `positions` says where."""
     n = len(given)
@@ -44,6 +45,7 @@ def make_run(
         suggested=np.asarray([NAMES[k] for k in given], dtype=object),
         neighbours=Neighbours(rows=rows, similarities=np.zeros(rows.shape, np.float16)),
         reason="",
+        own_chance=None if own_chance is None else np.asarray(own_chance, dtype=np.float32),
     )
 
 
@@ -124,6 +126,17 @@ def test_of_each_detector_the_newest_run_speaks():
     assert not {"every_run", "runs_differ"} & set(words_of(ranking_of(calm), 1, [newest, calm]))
 
 
+def test_what_the_newest_prompts_prefer():
+    old = make_run([0, 1], [[], []], detector="deft", own_chance=[0.9, 0.1])
+    new = make_run([0, 1], [[], []], detector="deft", own_chance=[0.2, 0.7], p_clean=[0.6, 0.6])
+    other = make_run([0, 1], [[], []], p_clean=[0.6, 0.6])
+    ranking = ranking_of(other)
+    assert words_of(ranking, 0, [old, new, other]) == {"prompts": "prompts prefer not husky (80 %)"}
+    assert words_of(ranking, 1, [old, new, other]) == {}
+    assert reason_masks(ranking, [old, new, other], {}, 0.5)["prompts"].tolist() == [True, False]
+    assert not reason_masks(ranking, [other], {}, 0.5)["prompts"].any()
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_filter_finds_exactly_the_cards_that_say_it(seed: int, monkeypatch: pytest.MonkeyPatch):
     """Random runs, some samples in none, some neighbours missing, some decided; blocks that do not divide."""
@@ -141,6 +154,7 @@ def test_the_filter_finds_exactly_the_cards_that_say_it(seed: int, monkeypatch: 
             p_clean=rng.random(n).tolist(),
             positions=rng.permutation(n_samples)[:n].tolist(),
             n_samples=n_samples,
+            own_chance=rng.random(n).tolist() if detector == "deft" else None,
         )
         runs.append(run)
     ranking = ranking_of(runs[-1], rng.dirichlet([0.1] * 3, n).tolist())

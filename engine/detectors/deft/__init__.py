@@ -91,6 +91,7 @@ def detect(
         embeddings=found.embeddings,
         suggested=found.probs.argmax(axis=1),
         suggested_probability=found.probs.max(axis=1),
+        own_chance=found.own_chance,
         notes={
             "reason": f"{tower.reason}; {config.epochs} epochs",
             "tower": tower.name,

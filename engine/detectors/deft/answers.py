@@ -15,9 +15,11 @@ from engine.transition import fit_temperature, temper
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """p_clean: (N,) float32. probs: (N, K), rows sum to 1. embeddings: (N, D) float32, unit L2."""
+    """p_clean: (N,) float32. own_chance: (N,) float32, p_{i,y}. probs: (N, K), rows sum to 1. embeddings:
+    (N, D) float32, unit L2."""
 
     p_clean: np.ndarray
+    own_chance: np.ndarray
     probs: np.ndarray
     embeddings: np.ndarray
     temperature: float
@@ -30,7 +32,8 @@ def answer(config: DeftConfig, manifest: Manifest, prompts: Prompts, features_ND
         scale = np.float32(prompts.backbone.logit_scale)
         positive_NK, negative_NK = (scale * (features_ND @ text_KD.T) for text_KD in texts)
     margin_NK = positive_NK - negative_NK
-    p_clean = (smaller_chance if config.noise == "real" else own_chance)(margin_NK, manifest.given)
+    own = own_chance(margin_NK, manifest.given)
+    p_clean = smaller_chance(margin_NK, manifest.given) if config.noise == "real" else own
     probs_NK = softmax(positive_NK)
     known_rows, known_targets = manifest.known()
     temperature, _ = fit_temperature(
@@ -38,6 +41,7 @@ def answer(config: DeftConfig, manifest: Manifest, prompts: Prompts, features_ND
     )
     return Answers(
         p_clean=p_clean,
+        own_chance=own,
         probs=temper(probs_NK, temperature),
         embeddings=features_ND,
         temperature=temperature,
