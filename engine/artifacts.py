@@ -213,16 +213,16 @@ def write_detection(
     """Write the arrays of a run; `result.json` makes them count."""
     names = np.asarray(class_names, dtype=np.str_)
     likelihood = detection.probs[np.arange(len(given)), given]
-    own = {} if detection.own_chance is None else {"own_chance": detection.own_chance.astype(np.float32)}
-    np.savez(
-        run_dir / "scores.npz",
-        sample_id=np.asarray(sample_ids, dtype=np.str_),
-        p_clean=detection.p_clean.astype(np.float32),
-        suggested=names[detection.suggested] if len(given) else names[:0],
-        suggested_probability=detection.suggested_probability.astype(np.float32),
-        loss=-np.log(np.clip(likelihood, 1e-12, 1.0)).astype(np.float32),
-        **own,
-    )
+    columns = {
+        "sample_id": np.asarray(sample_ids, dtype=np.str_),
+        "p_clean": detection.p_clean.astype(np.float32),
+        "suggested": names[detection.suggested] if len(given) else names[:0],
+        "suggested_probability": detection.suggested_probability.astype(np.float32),
+        "loss": -np.log(np.clip(likelihood, 1e-12, 1.0)).astype(np.float32),
+    }
+    if detection.own_chance is not None:
+        columns["own_chance"] = detection.own_chance.astype(np.float32)
+    np.savez(run_dir / "scores.npz", allow_pickle=False, **columns)
     write_probabilities(run_dir, detection.probs)
     np.save(run_dir / "embeddings.npy", detection.embeddings.astype(np.float16))
     np.savez(

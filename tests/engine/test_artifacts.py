@@ -65,7 +65,9 @@ def test_a_detection_comes_back_as_it_was_written(tmp_path):
 
 def test_what_two_prompts_prefer_comes_back(tmp_path):
     write(tmp_path, replace(detection(), own_chance=np.linspace(0, 1, 5)))
-    np.testing.assert_allclose(read_own_chance(tmp_path), np.linspace(0, 1, 5))
+    again = read_own_chance(tmp_path)
+    assert again is not None
+    np.testing.assert_allclose(again, np.linspace(0, 1, 5))
 
 
 def test_above_the_limit_the_likeliest_classes_are_kept_and_the_rest_is_even(tmp_path):
