@@ -1,6 +1,7 @@
 """Simulated annotators that talk to the server as pages do: cards ahead, one decision at a time."""
 
 import contextlib
+import math
 import threading
 import time
 import uuid
@@ -15,11 +16,23 @@ FEW = 4
 
 @dataclass
 class Tally:
-    """What one annotator was handed and got an answer for."""
+    """What one annotator was handed (position → when), got an answer for, and gave back in the end, and when.
 
-    handed: list[int] = field(default_factory=list)
+    Times are those of `time.monotonic`, in seconds.
+    """
+
+    handed: dict[int, float] = field(default_factory=dict)
+    given_back: set[int] = field(default_factory=set)
+    gone: float = math.inf
     acknowledged: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+
+    def lost_to(self, other: "Tally") -> set[int]:
+        """Return the cards that somebody else was handed although they were this annotator's."""
+        shared = self.handed.keys() & other.handed.keys()
+        after = {p for p in shared & self.given_back if other.handed[p] > self.gone}
+        before = {p for p in shared & other.given_back if self.handed[p] > other.gone}
+        return shared - after - before
 
 
 @dataclass
@@ -74,7 +87,9 @@ def _work(
                     held = ",".join(str(card["position"]) for card in cards)
                     query = {"count": AHEAD - len(cards), "held": held, "tab": tab}
                     fresh = client.get("/api/cards", params=query).raise_for_status().json()["cards"]
-                    tally.handed += [card["position"] for card in fresh]
+                    positions = [card["position"] for card in fresh]
+                    tally.faults += [f"{p} was handed twice" for p in positions if p in tally.handed]
+                    tally.handed |= dict.fromkeys(positions, time.monotonic())
                     cards += fresh
                 if not cards:
                     return
@@ -84,6 +99,7 @@ def _work(
                 return
             due += pause
             ended.wait(max(0.0, due - time.monotonic()))
+        tally.gone, tally.given_back = time.monotonic(), {card["position"] for card in cards}
         client.post("/api/release", json={"tab": tab})
 
 
