@@ -58,6 +58,7 @@ def workspace_of(folder: Path, n: int, n_classes: int = 10) -> Path:
         print(f"made {n:,} samples of {n_classes} classes in {time.monotonic() - start:.0f} s", flush=True)
     workspace = open_workspace(root)
     shutil.copyfile(fresh, workspace.database)
+    workspace.database.with_name(f"{workspace.database.name}.wal").unlink(missing_ok=True)  # of a killed run
     shutil.rmtree(workspace.cache / "pictures", ignore_errors=True)
     return root
 

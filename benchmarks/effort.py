@@ -1,7 +1,7 @@
 """How many decisions until the labels are right: a simulated annotator works through the queue.
 
     python -m benchmarks.effort [--data cifar|demo|all] [--detector transition] [--every 25] [--seeds 5]
-        [--plots FOLDER]
+        [--labels sym40,sym20,c10n_worse,pair40,c10n_aggre] [--plots FOLDER]
 
 The annotator keeps, relabels, or marks out of scope or bad, as the truth has it. The measure is the label
 accuracy (the share of samples in their true state, undecided ones with their given label) against the number
@@ -27,7 +27,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,14 +91,14 @@ class Task:
 # -- data ----------------------------------------------------------------------------------------------
 
 
-def cifar_tasks(base: Path, detector: str) -> Iterator[Task]:
-    """Yield the label sets of the CIFAR sample, under the small natural-image CLIP."""
+def cifar_tasks(base: Path, detector: str, labels: Sequence[str] = LABEL_SETS) -> Iterator[Task]:
+    """Yield label sets of the CIFAR sample, under the small natural-image CLIP."""
     from tests.test_loop import write_cifar
 
     paths = sorted(write_cifar(base / "cifar"))
     with np.load(CIFAR) as data:
         names = [str(name) for name in data["class_names"]]
-        clean, columns = data["clean"], {name: data[f"noisy_{name}"] for name in LABEL_SETS}
+        clean, columns = data["clean"], {name: data[f"noisy_{name}"] for name in labels}
     cache = None
     for name, given in columns.items():
         table = base / f"{name}.csv"
@@ -115,8 +115,8 @@ def cifar_tasks(base: Path, detector: str) -> Iterator[Task]:
         cache = workspace.cache
 
 
-def demo_tasks(base: Path, detector: str) -> Iterator[Task]:
-    """Yield the demo, under the bundled model."""
+def demo_tasks(base: Path, detector: str, labels: Sequence[str] = ()) -> Iterator[Task]:
+    """Yield the demo, under the bundled model; it has its own labels only."""
     demo, answers = ROOT / "assets" / "demo", ROOT / "assets" / "build" / "demo_truth.csv"
     if not answers.is_file():
         raise SystemExit(
@@ -311,6 +311,7 @@ def main() -> None:
     )
     parser.add_argument("--data", choices=(*DATA, "all"), default="all")
     parser.add_argument("--detector", default="transition", help="whose run orders the queue")
+    parser.add_argument("--labels", default=",".join(LABEL_SETS), help="of the CIFAR sample")
     parser.add_argument("--every", type=int, default=25, help="decisions between two rankings")
     parser.add_argument("--seeds", type=int, default=5, help="of the random order and of the probe's folds")
     parser.add_argument("--json", type=Path, help="file for figures and curves")
@@ -324,7 +325,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for data in DATA if options.data == "all" else (options.data,):
             name, tasks = DATA[data]
-            panels, found = measure(tasks(Path(folder), options.detector), options.every, options.seeds)
+            asked = tasks(Path(folder), options.detector, options.labels.split(","))
+            panels, found = measure(asked, options.every, options.seeds)
             figures |= found
             if options.plots:
                 options.plots.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 
 from benchmarks.card import KEYS
-from tests.driver import Server, browser_page
+from benchmarks.plain_browser import PlainBrowser, plain_browser
+from tests.driver import Server
 
+READY = "window.__labelsieve_ready === true && document.querySelector('[data-state=ready]') !== null"
 RATE = 4.0
 SETTLED = 5.0  # minutes after which nothing may grow
 MB = 2**20
@@ -31,30 +32,29 @@ class Look:
 def soak(server: Server, minutes: float) -> None:
     """Decide for `minutes` and print what is held each minute, and how it has grown."""
     looks: list[Look] = []
-    with browser_page(server.url) as (page, noise):
-        talk = page.context.new_cdp_session(page)
-        talk.send("Performance.enable")
+    with plain_browser() as page:
+        page.open(server.url)
+        page.wait(READY)
+        page.call("Performance.enable")
         start, pressed = time.monotonic(), 0
         while (now := (time.monotonic() - start) / 60) < minutes:
-            page.keyboard.press(KEYS[pressed % len(KEYS)])
+            page.press(KEYS[pressed % len(KEYS)])
             pressed += 1
             if now >= len(looks):
-                looks.append(look(server, talk, now))
+                looks.append(look(server, page, now))
                 print(looks[-1], flush=True)
             time.sleep(max(0.0, start + pressed / RATE - time.monotonic()))
-        looks.append(look(server, talk, minutes))
+        looks.append(look(server, page, minutes))
         print(looks[-1], flush=True)
-        if noise:
-            raise RuntimeError(f"The console is not empty: {noise[:3]}")
     print(f"{pressed} keys in {minutes:.0f} minutes, {looks[-1].decided} decided")
     for name in ("server", "heap", "page", "nodes"):
         print(f"{name}: {growth(looks, name)}", flush=True)
 
 
-def look(server: Server, talk: Any, minute: float) -> Look:
+def look(server: Server, page: PlainBrowser, minute: float) -> Look:
     """Return what is held now."""
-    talk.send("HeapProfiler.collectGarbage")
-    metrics = {each["name"]: each["value"] for each in talk.send("Performance.getMetrics")["metrics"]}
+    page.call("HeapProfiler.collectGarbage")
+    metrics = {each["name"]: each["value"] for each in page.call("Performance.getMetrics")["metrics"]}
     return Look(
         minute=round(minute, 1),
         decided=server.session()["progress"]["decided"],

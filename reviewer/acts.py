@@ -1,5 +1,6 @@
 """What a client asks to be decided, as decisions: of one sample after another, or of many with one key."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,13 +36,18 @@ def read_decision(entry: Mapping[str, Any], annotator: str, board: Board) -> Dec
         annotator=annotator,
         decided_at=utc_now(),
         given_label=given,
-        suggested_label=entry.get("suggested"),
+        suggested_label=_shared(entry.get("suggested")),
         p_clean=entry.get("p_clean"),
-        run_id=entry.get("run"),
+        run_id=_shared(entry.get("run")),
         seconds=entry.get("seconds"),
         note=entry.get("note") or None,
         screen=_screen(entry),
     )
+
+
+def _shared(name: str | None) -> str | None:
+    """Return the one string of that name: each request brings a copy, and decisions stay in memory."""
+    return None if name is None else sys.intern(name)
 
 
 def _screen(entry: Mapping[str, Any]) -> Screen:

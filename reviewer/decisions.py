@@ -54,7 +54,7 @@ STATUSES = {
 UNREVIEWED = "unreviewed"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)  # a review holds tens of thousands
 class Decision:
     """One act of one annotator on one sample, with what was on the screen.
 
@@ -89,7 +89,7 @@ class Decision:
         return (self.given_label,) if self.outcome is Outcome.KEEP else self.labels
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
     """A row of the event log; target_id names the decision that an undo or redo is about.
 

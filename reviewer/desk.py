@@ -55,7 +55,6 @@ class Desk:
         self._n_reviewable = len(self.samples.reviewable())
         self._lock = threading.RLock()
         self.leases = Leases()
-        self._handing_out = threading.Lock()
         self._openings = store.openings
         self._decisions: dict[int, Decision] = queries.read_current_decisions(store.cursor())
         self._given = class_numbers(self.samples.given_labels, workspace.class_names)
@@ -147,7 +146,7 @@ class Desk:
         """Return the next cards that the page `tab` does not hold, nor any other, of those that the filter
         lets through; the page has them from now on. annotator: whose page it is; None: the desk's."""
         person = self.annotator if annotator is None else annotator
-        with self._handing_out:  # or two pages could be promised the same card
+        with self.leases.handing_out:  # or two pages could be promised the same card
             taken = {*held, *self.leases.of_others(tab)}
             board = self.board()  # after the leases: a card that was given back by then is decided in it
             mixed = next_cards(board, min(count, MAX_CARDS), taken, asked, person, self._audits, self.seconds)

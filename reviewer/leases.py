@@ -10,11 +10,15 @@ SECONDS = 900.0
 
 
 class Leases:
-    """Cards that were handed out; safe to call from any thread. A holder is one page in one browser."""
+    """Cards that were handed out; safe to call from any thread. A holder is one page in one browser.
+
+    handing_out: to be held by who chooses cards and lets a page have them.
+    """
 
     def __init__(self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._clock = clock
+        self.handing_out = threading.Lock()
         self._lock = threading.Lock()
         self._holder: dict[int, tuple[str, float]] = {}  # position → who, until when
 
