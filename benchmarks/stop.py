@@ -28,7 +28,7 @@ import numpy as np
 
 from benchmarks.machine import circumstances
 from benchmarks.reviews import MOST, Problem, drawn, find_order, load_problems, reviewed
-from reviewer import estimate
+from reviewer import estimate, stopping
 from reviewer.audit import Review
 
 TASKS = ("random1", "aggre", "planted", "worse", "sym40")
@@ -61,7 +61,7 @@ def measure(review: Review) -> dict[str, float]:
     truths = np.bincount(review.given[review.undecided & review.wrong], minlength=review.n_classes)
     found["class_holds"] = np.mean([c.low <= t <= c.high for c, t in zip(classes, truths, strict=True)])
     found["class_width"] = np.mean([c.high - c.low for c in classes])
-    found["stops"] = estimate.may_stop(left, GOAL)
+    found["stops"] = stopping.may_stop(left, GOAL)
     found["stops_early"] = found["stops"] and truth > GOAL * left.samples
     return {key: float(value) for key, value in found.items()}
 

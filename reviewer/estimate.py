@@ -14,7 +14,6 @@ from functools import cache
 import numpy as np
 
 from reviewer.audit import Review
-from reviewer.errors import ReviewerError
 
 SURE = 5.0  # log odds where scores are cut
 SCORES = np.linspace(-SURE, SURE, 51)
@@ -28,14 +27,15 @@ RANKED_WEIGHT, RANKED_WORTH = 0.5, 150.0  # audits that one ranked card counts f
 ISOTONIC_WORTH = 1000.0  # decisions: below, isotonic steps were further from the truth than the smooth curve
 DRAWS = 4000
 CLASS_NODES, CLASS_SHIFTS, CLASS_SD = 200, np.linspace(-1.5, 1.5, 9), 0.5
-POINTS = 200  # of a curve that goes to a page
-LAST = 100  # ranked cards, for the live precision
-GOAL = 0.01  # of all labels wrong
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A number of errors: point is the expected one; the truth is from low to high with 95 %."""
+    """A number of errors: the truth is from low to high with 95 %.
+
+    point: the expected one by the audits; before the first of them the sum of the recalibrated 1 − p_clean,
+    since the mean of so wide a prior says nothing that a person would guess.
+    """
 
     point: float
     low: int
@@ -157,9 +157,11 @@ def errors_left(review: Review, calibration: Calibration) -> ErrorsLeft:
     mean, square = chance @ left, (chance * chance) @ left
     node = _draw(calibration.weights.ravel(), DRAWS)
     drawn = _count(mean.ravel()[node], square.ravel()[node], np.random.default_rng(0))
+    audits = int(review.open_audits.sum())
+    expected = float((calibration.weights * mean).sum()) if audits else float(calibration.curve @ left)
     return ErrorsLeft(
-        total=_interval(drawn, float((calibration.weights * mean).sum())),
-        audits=int(review.open_audits.sum()),
+        total=_interval(drawn, expected),
+        audits=audits,
         undecided=int(review.undecided.sum()),
         samples=len(review.settled),
     )
@@ -183,7 +185,7 @@ def _count(mean: np.ndarray, square: np.ndarray, rng: np.random.Generator) -> np
 
 def _interval(drawn: np.ndarray, point: float) -> Interval:
     low, high = np.quantile(drawn, (0.025, 0.975), method="inverted_cdf")
-    return Interval(point=point, low=int(low), high=int(high))
+    return Interval(point=float(np.clip(point, low, high)), low=int(low), high=int(high))
 
 
 def class_errors_left(review: Review, calibration: Calibration) -> tuple[Interval, ...]:
@@ -211,89 +213,11 @@ def class_errors_left(review: Review, calibration: Calibration) -> tuple[Interva
     fits = np.exp(fits - fits.max(axis=1, keepdims=True))
     fits /= fits.sum(axis=1, keepdims=True)
     mean, square = chance @ left, (chance * chance) @ left
+    audited = bool(review.open_audits.any())
+    expected = (fits * mean).sum(axis=(0, 1)) / CLASS_NODES if audited else calibration.curve @ left
     found = []
     for c in range(k):
         node = _draw((fits[:, :, c] / CLASS_NODES).ravel(), DRAWS // 2)
         drawn = _count(mean[:, :, c].ravel()[node], square[:, :, c].ravel()[node], rng)
-        found.append(_interval(drawn, float((fits[:, :, c] * mean[:, :, c]).sum() / CLASS_NODES)))
+        found.append(_interval(drawn, float(expected[c])))
     return tuple(found)
-
-
-# -- what the page shows ----------------------------------------------------------------------------------
-
-
-def check_goal(goal: float) -> float:
-    """Return the share of wrong labels that the person accepts; raises ReviewerError unless in (0, 0.5]."""
-    if not 0.0 < goal <= 0.5:
-        raise ReviewerError(f"The goal is {goal:g} of the labels wrong; choose more than 0, at most 0.5.")
-    return float(goal)
-
-
-def errors_sentence(left: ErrorsLeft) -> str:
-    """Return how many errors are left, in words."""
-    if not left.undecided:
-        return "Every sample is decided: no errors are left."
-    count = round(left.total.point)
-    errors = "1 error is" if count == 1 else f"{count:,} errors are"
-    samples = "1 undecided sample" if left.undecided == 1 else f"{left.undecided:,} undecided samples"
-    source = "" if left.audits else ", by p_clean alone: no audit card speaks for them yet"
-    return f"About {errors} left (95 %: {left.total.low:,} to {left.total.high:,}) among {samples}{source}."
-
-
-def may_stop(left: ErrorsLeft, goal: float) -> bool:
-    """Return whether the upper end of the errors left is within `goal` of all samples, shown by audits."""
-    enough = left.audits > 0 and left.total.high <= goal * left.samples
-    return not left.undecided or enough
-
-
-def stop_sentence(left: ErrorsLeft, goal: float = GOAL) -> str:
-    """Return whether to stop, in words: once at most `goal` of all labels are wrong, at the upper end."""
-    if not left.undecided:
-        return "You can stop: every sample is decided."
-    most = f"{_percent(left.total.high / left.samples)} of all {left.samples:,} labels"
-    aim = f"your goal is {_percent(goal)}"
-    if may_stop(left, goal):
-        return f"You can stop: at most {most} are still wrong, and {aim}."
-    if not left.audits:
-        return "When to stop cannot be said before audit cards are decided; set their share above 0."
-    if left.total.point <= goal * left.samples:
-        return f"Probably enough, but not sure yet: up to {most} may still be wrong, and {aim}; audit on."
-    return f"Go on: up to {most} may still be wrong, and {aim}."
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 0.0995 else f"{share:.0%}".replace("%", " %")
-
-
-def live_precision(wrong: np.ndarray, last: int = LAST) -> tuple[int, int]:
-    """Return (wrong ones, cards) of the last ranked cards. wrong: (m,) bool, in the order decided."""
-    recent = np.asarray(wrong, dtype=bool)[-last:]
-    return int(recent.sum()), len(recent)
-
-
-def catch_curve(p_clean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (cards, share): of the errors expected among the undecided, the share that the next cards catch.
-
-    p_clean: (m,) recalibrated, of the undecided in the order of the queue. cards: (≤ 200,) int64 from 0 to m;
-    share: same shape, [0, 1], never falling.
-    """
-    caught = _caught(p_clean)
-    cards = np.unique(np.linspace(0, len(p_clean), POINTS).round().astype(np.int64))
-    return cards, caught[cards]
-
-
-def cards_to_catch(p_clean: np.ndarray, share: float) -> int:
-    """Return how many of the next cards catch `share` of the expected errors; p_clean as in `catch_curve`."""
-    return min(int(np.searchsorted(_caught(p_clean), share - 1e-12)), len(p_clean))
-
-
-def catch_sentence(p_clean: np.ndarray, share: float) -> str:
-    """Return "Review 820 cards to catch about 90 % of the errors left."."""
-    cards = cards_to_catch(p_clean, share)
-    noun = "card" if cards == 1 else "cards"
-    return f"Review {cards:,} {noun} to catch about {_percent(share)} of the errors left."
-
-
-def _caught(p_clean: np.ndarray) -> np.ndarray:
-    expected = np.concatenate([[0.0], np.cumsum(1.0 - np.asarray(p_clean, dtype=np.float64))])
-    return expected / expected[-1] if expected[-1] > 0 else np.linspace(0.0, 1.0, len(expected))

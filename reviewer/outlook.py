@@ -10,22 +10,19 @@ from reviewer.audit import Review, check_rate, is_wrong
 from reviewer.audits import Audits
 from reviewer.class_table import OPEN
 from reviewer.decisions import Decision, Outcome, Screen
-from reviewer.estimate import (
+from reviewer.estimate import Calibration, class_errors_left, errors_left, fit_calibration
+from reviewer.filters import NO_CLASS, Board
+from reviewer.stopping import (
     GOAL,
     LAST,
-    Calibration,
     catch_curve,
     catch_sentence,
     check_goal,
-    class_errors_left,
-    errors_left,
     errors_sentence,
-    fit_calibration,
     live_precision,
     may_stop,
     stop_sentence,
 )
-from reviewer.filters import NO_CLASS, Board
 from reviewer.store import Store
 
 MOST_CLASSES = 2000  # with an interval each; beyond it that takes seconds

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reviewer import estimate
+from reviewer import estimate, stopping
 from reviewer.audit import Review
-from reviewer.errors import ReviewerError
 from reviewer.estimate import ErrorsLeft, Interval
 
 N, K = 1200, 4
@@ -48,11 +47,6 @@ def truth_of(review: Review) -> int:
 
 def holds(total: Interval, truth: int) -> bool:
     return total.low <= truth <= total.high
-
-
-def left(point: float, low: int, high: int, *, audits: int = 50, undecided: int = 3102) -> ErrorsLeft:
-    total = Interval(point=point, low=low, high=high)
-    return ErrorsLeft(total=total, audits=audits, undecided=undecided, samples=10_000)
 
 
 # -- errors left --------------------------------------------------------------------------------------
@@ -98,9 +92,19 @@ def test_nobody_audited_gives_a_wide_interval_that_says_so():
     assert found.audits == 0
     assert found.total.low < truth_of(review) / 2
     assert found.total.high > 2 * truth_of(review)
-    assert "by p_clean alone" in estimate.errors_sentence(found)
-    assert not estimate.may_stop(found, 0.5)
-    assert "before audit cards are decided" in estimate.stop_sentence(found)
+    assert "by p_clean alone" in stopping.errors_sentence(found)
+    assert not stopping.may_stop(found, 0.5)
+    assert "before audit cards are decided" in stopping.stop_sentence(found)
+
+
+def test_before_the_first_audit_as_many_are_left_as_the_curve_says_not_the_mean_of_a_wide_prior():
+    review = drawn(0, audits=0)
+    calibration = estimate.fit_calibration(review)
+    found, classes = left_of(review), estimate.class_errors_left(review, calibration)
+    expected = (1.0 - calibration.p_clean(review.p_clean[review.undecided])).sum()
+    assert found.total.point == pytest.approx(expected, rel=0.02)
+    assert sum(each.point for each in classes) == pytest.approx(expected, rel=0.02)
+    assert all(each.low <= each.point <= each.high for each in (found.total, *classes))
 
 
 @pytest.mark.parametrize("scored", [True, False])
@@ -122,8 +126,8 @@ def test_nothing_undecided_has_no_errors_left():
     found = left_of(review)
     assert (found.total.low, found.total.high, found.undecided) == (0, 0, 0)
     assert found.total.point == pytest.approx(0.0)
-    assert estimate.errors_sentence(found) == "Every sample is decided: no errors are left."
-    assert estimate.stop_sentence(found) == "You can stop: every sample is decided."
+    assert stopping.errors_sentence(found) == "Every sample is decided: no errors are left."
+    assert stopping.stop_sentence(found) == "You can stop: every sample is decided."
 
 
 def test_no_samples_at_all_is_no_fault():
@@ -246,76 +250,3 @@ def test_pooled_steps_are_the_nearest_sequence_that_never_falls():
         values, weights = rng.random(51), rng.random(51) + 0.01
         expected = isotonic_regression(values, sample_weight=weights)
         np.testing.assert_allclose(estimate._isotonic(values, weights), expected, atol=1e-9)
-
-
-# -- words --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("found", "sentence"),
-    [
-        (left(41.2, 18, 77), "About 41 errors are left (95 %: 18 to 77) among 3,102 undecided samples."),
-        (left(0.9, 0, 3, undecided=1), "About 1 error is left (95 %: 0 to 3) among 1 undecided sample."),
-        (
-            left(2400, 1800, 3000),
-            "About 2,400 errors are left (95 %: 1,800 to 3,000) among 3,102 undecided samples.",
-        ),
-    ],
-)
-def test_the_sentence_about_errors_left(found: ErrorsLeft, sentence: str):
-    assert estimate.errors_sentence(found) == sentence
-
-
-@pytest.mark.parametrize(
-    ("found", "goal", "sentence"),
-    [
-        (left(41, 18, 77), 0.01, "You can stop: at most 0.77 % of {} are still wrong, and your goal is 1 %."),
-        (left(41, 18, 100), 0.01, "You can stop: at most 1 % of {} are still wrong, and your goal is 1 %."),
-        (left(41, 18, 177), 0.02, "You can stop: at most 1.8 % of {} are still wrong, and your goal is 2 %."),
-        (
-            left(41, 18, 177),
-            0.01,
-            "Probably enough, but not sure yet: up to 1.8 % of {} may still be wrong, and your goal is 1 %; "
-            "audit on.",
-        ),
-        (left(341, 18, 1770), 0.01, "Go on: up to 18 % of {} may still be wrong, and your goal is 1 %."),
-        (
-            left(1, 0, 2, audits=0),
-            0.01,
-            "When to stop cannot be said before audit cards are decided; set their share above 0.",
-        ),
-    ],
-)
-def test_the_sentence_when_to_stop(found: ErrorsLeft, goal: float, sentence: str):
-    assert estimate.stop_sentence(found, goal) == sentence.format("all 10,000 labels")
-    assert estimate.may_stop(found, goal) == sentence.startswith("You can stop")
-
-
-@pytest.mark.parametrize("goal", [0.0, -1.0, 0.6, float("nan")])
-def test_a_goal_out_of_range_is_refused(goal: float):
-    with pytest.raises(ReviewerError, match=r"more than 0, at most 0\.5"):
-        estimate.check_goal(goal)
-    assert estimate.check_goal(0.01) == 0.01
-
-
-def test_live_precision_counts_the_last_cards():
-    wrong = np.concatenate([np.ones(50, dtype=bool), np.zeros(30, dtype=bool), np.ones(70, dtype=bool)])
-    assert estimate.live_precision(wrong) == (70, 100)
-    assert estimate.live_precision(wrong[:60]) == (50, 60)
-    assert estimate.live_precision(wrong[:0]) == (0, 0)
-
-
-def test_how_many_cards_catch_a_share_of_the_errors():
-    p_clean = np.concatenate([np.full(90, 0.1), np.full(900, 0.99)])  # 81 and 9 errors expected
-    cards, share = estimate.catch_curve(p_clean)
-    assert len(cards) == len(share) == 200
-    assert (cards[0], cards[-1], share[0], share[-1]) == (0, 990, 0.0, pytest.approx(1.0))
-    assert (np.diff(share) >= 0).all()
-    assert estimate.cards_to_catch(p_clean, 0.9) == 90
-    assert estimate.cards_to_catch(p_clean, 0.5) == 50
-    assert estimate.cards_to_catch(p_clean, 0.0) == 0
-    assert estimate.cards_to_catch(p_clean, 1.0) == 990
-    assert estimate.catch_sentence(p_clean, 0.9) == "Review 90 cards to catch about 90 % of the errors left."
-    assert estimate.catch_curve(p_clean[:3])[0].tolist() == [0, 1, 2, 3]
-    assert estimate.cards_to_catch(p_clean[:0], 0.9) == 0
-    assert estimate.cards_to_catch(np.ones(5), 0.4) == 2
