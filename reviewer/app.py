@@ -39,7 +39,7 @@ def build_page(desk: Desk) -> gr.Blocks:
             with gr.Tab("Data", id="data") as tab, gr.Column(elem_id="data-pane"):
                 filled = data.build()
 
-        def refresh() -> tuple[str, list[list], list[list], str]:
+        def refresh() -> tuple[str, list[list], gr.Dataframe, str]:
             return data.refresh(desk)
 
         # The page is built once and served to every load, so what can change is fetched anew.

@@ -5,7 +5,8 @@ One model of two numbers carries all of it: a label is wrong with log odds a + b
 over the undecided; its posterior on a grid of (a, b) comes from the open audits alone (see `audit`), a
 uniform sample of what is left. A quarter of the prior says that p_clean knows nothing (b = 0, Jeffreys'
 prior on the rate), so that the interval holds for worthless scores, too, and is narrower than without a model
-where they are not. The recalibrated p_clean is the mean curve, fitted to the cards of the queue as well.
+where they are not. The recalibrated p_clean is the mean curve, fitted to the cards of the queue as well; its
+prior trusts p_clean more, since cards from one end of the queue cannot say whether the other end is as bad.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ SLOPES = np.concatenate([[0.0], np.exp(np.linspace(-2.0, 0.9, 12))])  # b
 SHIFT_PRIOR = (0.0, 2.0)  # mean and sd of a, for the interval: wide
 CURVE_PRIOR = (0.25, 0.5)  # for the curve: people err where models do, so p_clean is mostly a little too high
 SLOPE_SD = 0.5  # of log b
-WORTHLESS = 0.25  # of the prior
+WORTHLESS, CURVE_WORTHLESS = 0.25, 0.01  # of the prior; without audits .25 put the curve .03 further off
 RANKED_WEIGHT, RANKED_WORTH = 0.5, 150.0  # audits that one ranked card counts for, and all of them at most
 ISOTONIC_WORTH = 1000.0  # decisions: below, isotonic steps were further from the truth than the smooth curve
 DRAWS = 4000
@@ -78,14 +79,13 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @cache
-def _log_prior(mean: float, sd: float, scored: bool) -> np.ndarray:
+def _log_prior(mean: float, sd: float, worthless: float) -> np.ndarray:
     a = SHIFTS
     knows = np.exp(-0.5 * ((a - mean) / sd) ** 2)[:, None]
     knows = knows * np.exp(-0.5 * (np.log(SLOPES[1:]) / SLOPE_SD) ** 2)
     jeffreys = np.exp(-0.5 * (np.logaddexp(0.0, -a) + np.logaddexp(0.0, a)))
-    share = WORTHLESS if scored else 1.0
     prior = np.concatenate(
-        [share * jeffreys[:, None] / jeffreys.sum(), (1.0 - share) * knows / knows.sum()], axis=1
+        [worthless * jeffreys[:, None] / jeffreys.sum(), (1.0 - worthless) * knows / knows.sum()], axis=1
     )
     with np.errstate(divide="ignore"):
         return np.log(prior)
@@ -109,17 +109,18 @@ def fit_calibration(review: Review) -> Calibration:
     known = review.p_clean[np.isfinite(review.p_clean)]
     scored = len(known) > 0
     unknown = float(_scores(known, 0.0).mean()) if scored else 0.0
+    curve_prior = _log_prior(*CURVE_PRIOR, CURVE_WORTHLESS if scored else 1.0)
     audits = np.flatnonzero(review.open_audits)
     ranked = np.flatnonzero(review.settled & ~review.audited & np.isfinite(review.shown))
     counts = _outcomes(_scores(review.p_clean[audits], unknown), review.wrong[audits])
     weight = min(RANKED_WEIGHT, RANKED_WORTH / max(len(ranked), 1))
     every = counts + weight * _outcomes(_scores(review.shown[ranked], unknown), review.wrong[ranked])
-    smooth = np.tensordot(_posterior(_log_prior(*CURVE_PRIOR, scored), every), _tables()[0], axes=2)
+    smooth = np.tensordot(_posterior(curve_prior, every), _tables()[0], axes=2)
     left = _histogram(_scores(review.p_clean[review.undecided], unknown)) + 1e-3
     prior = ISOTONIC_WORTH * left / left.sum()
     mass = prior + every.sum(axis=0)
     return Calibration(
-        weights=_posterior(_log_prior(*SHIFT_PRIOR, scored), counts),
+        weights=_posterior(_log_prior(*SHIFT_PRIOR, WORTHLESS if scored else 1.0), counts),
         curve=_isotonic((prior * smooth + every[0]) / mass, mass),
         unknown=unknown,
     )

@@ -36,7 +36,7 @@ def build() -> tuple[gr.HTML, gr.Dataframe, gr.Dataframe, gr.HTML]:
                 headers=["class", "samples", "relabelled away"],
                 datatype=["str", "number", "number"],
                 interactive=False,
-                max_height=260,
+                max_height=480,
                 label="Classes",
             )
             report = gr.Dataframe(
@@ -46,19 +46,21 @@ def build() -> tuple[gr.HTML, gr.Dataframe, gr.Dataframe, gr.HTML]:
                 max_height=320,
                 label="Import report",
                 elem_id="import-report",
+                visible=False,
             )
     return summary, classes, report, figures
 
 
-def refresh(desk: Desk) -> tuple[str, list[list], list[list], str]:
-    """Return the summary (HTML), the class table, the import report and the key figures (HTML)."""
+def refresh(desk: Desk) -> tuple[str, list[list], gr.Dataframe, str]:
+    """Return the summary (HTML), the class table, the import report (hidden if empty), the figures (HTML)."""
     cursor = desk.store.cursor()
     classes = [list(row) for row in queries.read_class_counts(cursor)]
     report = [
         [stage, "" if fault.source_row is None else str(fault.source_row + 1), fault.path, fault.problem]
         for stage, fault in queries.read_faults(cursor)
     ]
-    return _summary(desk, queries.read_fault_count(cursor)), classes, report, _figures(desk)
+    shown = gr.Dataframe(value=report, visible=bool(report))
+    return _summary(desk, queries.read_fault_count(cursor)), classes, shown, _figures(desk)
 
 
 def _figures(desk: Desk) -> str:

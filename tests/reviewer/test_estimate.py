@@ -216,6 +216,15 @@ def test_recalibration_comes_nearer_to_the_truth():
     assert after < 0.6 * before
 
 
+def test_cards_of_the_suspicious_end_alone_do_not_make_the_other_end_suspicious():
+    review = drawn(3, audits=0, decided=100)
+    top = np.flatnonzero(review.passed)
+    wrong = review.wrong.copy()
+    wrong[top] = np.arange(100) % 20 > 0  # as often at each p_clean: nothing says how the curve goes on
+    sure = estimate.fit_calibration(replace(review, wrong=wrong)).p_clean(np.asarray([0.9, 0.98]))
+    assert (sure > [0.7, 0.85]).all()
+
+
 def test_a_missing_p_clean_gets_one_between_the_others():
     review = drawn(6)
     found = estimate.fit_calibration(review).p_clean(np.asarray([0.0, np.nan, 1.0]))
