@@ -27,6 +27,7 @@ from reviewer.filters import (
     outcome_numbers,
 )
 from reviewer.leases import Leases
+from reviewer.memory import give_back
 from reviewer.opinions import disputed
 from reviewer.outlook import Forecast
 from reviewer.progress import progress
@@ -260,13 +261,11 @@ class Desk:
     def load_runs(self) -> None:
         """Take up runs that were imported since; the newest one orders the queue."""
         loaded = {run.run_id for run in self._runs}
-        for run in queries.read_runs(self.store.cursor()):
-            directory = self.workspace.runs / run.run_id
-            if run.run_id in loaded:
-                continue
+        fresh = [run for run in queries.read_runs(self.store.cursor()) if run.run_id not in loaded]
+        for run in fresh:
             scores = queries.read_scores(self.store.cursor(), run.run_id)
             try:
-                arrays = load_run(directory, scores, self.samples)
+                arrays = load_run(self.workspace.runs / run.run_id, scores, self.samples)
             except (OSError, EOFError, KeyError, ValueError, EngineError, BadZipFile):
                 # Its scores are safe in the store; without its arrays it cannot order the queue.
                 LOG.warning("The arrays of run %s are gone.", run.run_id)
@@ -295,6 +294,7 @@ class Desk:
                 return
             try:
                 self._rerank()
+                give_back()
             except Exception:
                 # A fault in the ranking must not cost the person the session; the old order stands.
                 LOG.exception("The ranking could not take in the last decisions.")

@@ -33,7 +33,7 @@ def content_key(image_root: Path, path: str) -> str:
     return hashlib.blake2b(stamp.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)  # a page asks for the same few cards again and again
 def read_size(image_root: Path, path: str, key: str) -> tuple[int, int] | None:
     """Return (width, height) of the picture as shown, or None where it cannot be read.
 
