@@ -1,12 +1,11 @@
 """Screenshots of the README, 1440 × 900, light.
 
-    python -m benchmarks.picture card assets/readme/card.png
     python -m benchmarks.picture drawn assets/readme
     python -m benchmarks.picture runs assets/readme/runs.png
 
-card    on scikit-learn's digits, after three decisions
-drawn   sheet.png, attention.png and map.png into a folder: a pair of classes with two exceptions, the card
-        with the heat map of the suggested class, and the map, on the demo once its maps are drawn
+drawn   card.png, sheet.png, attention.png and map.png into a folder, on the demo once its maps are drawn: the
+        card after three decisions, a pair of classes with two exceptions, the card with the heat map of the
+        suggested class, and the map
 runs    the Laptop preset in training on the demo, beside the first ranking
 """
 
@@ -16,26 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reviewer.demo import open_demo
-from tests.driver import SMALL_CLIP, browser_page, choose_option, reviewer, served, write_digits
+from tests.driver import browser_page, choose_option, served
 
 EPOCH = "Epoch 4 of"  # the curves have three points then
 TRAINED = 600_000  # ms
 
 
-def card(base: Path, out: Path) -> None:
-    """Take the card."""
-    write_digits(base / "photos", side=256)
-    reviewer("init", base / "digits", "--images", base / "photos", "--weights", SMALL_CLIP)
-    reviewer("triage", base / "digits")
-    with served(base / "digits") as server, browser_page(server.url) as (page, _):
-        for key in "www":
-            page.keyboard.press(key)
-        page.wait_for_timeout(2500)
-        page.screenshot(path=out)
-
-
 def drawn(base: Path, out: Path) -> None:
-    """Take the contact sheet, the card with its heat map, and the map."""
+    """Take the card, the contact sheet, the card with its heat map, and the map."""
     open_demo(base / "demo")
     with served(base / "demo") as server:
         server.wait_for_ranking()
@@ -45,6 +32,11 @@ def drawn(base: Path, out: Path) -> None:
             page.wait_for_timeout(2500)
             page.screenshot(path=out / "map.png")
             page.get_by_role("tab", name="Review").click()
+            for key in "www":
+                page.keyboard.press(key)
+                page.wait_for_timeout(600)
+            page.wait_for_timeout(2500)
+            page.screenshot(path=out / "card.png")
             for _ in ["given", "suggested"]:
                 page.keyboard.press("v")
                 page.wait_for_timeout(2500)
@@ -79,7 +71,7 @@ def runs(base: Path, out: Path) -> None:
             page.wait_for_timeout(3000)
 
 
-PICTURES: dict[str, Callable[[Path, Path], None]] = {"card": card, "drawn": drawn, "runs": runs}
+PICTURES: dict[str, Callable[[Path, Path], None]] = {"drawn": drawn, "runs": runs}
 
 
 def main() -> None:
