@@ -1,5 +1,6 @@
 """Decisions as events, and the rules that turn a list of events into what holds now. Pure."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,7 +160,8 @@ class History:
     """The acts of one annotator, to be taken back and put back; a new act clears the way back."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
-        self._done: list[list[str]] = []
+        self._done: list[str] = []  # decisions, act after act
+        self._begins = array("q")  # where each act begins among them
         self._taken_back: list[list[str]] = []
         self._last: str | None = None
         for event in events:
@@ -170,17 +172,20 @@ class History:
         begins, self._last = event.act != self._last, event.act
         if event.kind is Kind.DECISION:
             if begins:
-                self._done.append([])
+                self._begins.append(len(self._done))
                 self._taken_back.clear()
-            self._done[-1].append(event.event_id)
-        elif begins and event.kind is Kind.UNDO and self._done:
-            self._taken_back.append(self._done.pop())
+            self._done.append(event.event_id)
+        elif begins and event.kind is Kind.UNDO and self._begins:
+            begin = self._begins.pop()
+            self._taken_back.append(self._done[begin:])
+            del self._done[begin:]
         elif begins and event.kind is Kind.REDO and self._taken_back:
-            self._done.append(self._taken_back.pop())
+            self._begins.append(len(self._done))
+            self._done.extend(self._taken_back.pop())
 
     def undo_targets(self) -> tuple[str, ...]:
         """Return the decisions that the next undo takes back: those of the last act that stands."""
-        return tuple(self._done[-1]) if self._done else ()
+        return tuple(self._done[self._begins[-1] :]) if self._begins else ()
 
     def redo_targets(self) -> tuple[str, ...]:
         """Return the decisions that the next redo puts back."""

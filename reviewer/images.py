@@ -55,16 +55,18 @@ def render(image_root: Path, path: str, kind: str, cache: Path) -> tuple[bytes, 
     `SIDES[kind]` pixels wide or high. A file that cannot be read gives a grey picture that says so. Results
     are kept under `cache`.
     """
-    stored = cache / "pictures" / kind / content_key(image_root, path)
+    # No Path: it keeps every part of every name among Python's interned words, a table that only grows.
+    stored = f"{cache}/pictures/{kind}/{content_key(image_root, path)}"
     for suffix, media_type in SUFFIXES.items():
         try:
-            return stored.with_suffix(suffix).read_bytes(), media_type
+            with open(stored + suffix, "rb") as file:
+                return file.read(), media_type
         except OSError:
             continue
     data, suffix = draw_anew(image_root, path, kind)
     if suffix is None:
         return data, "image/png"
-    _keep(stored.with_suffix(suffix), data)
+    _keep(stored + suffix, data)
     return data, SUFFIXES[suffix]
 
 
@@ -94,17 +96,18 @@ def draw_anew(image_root: Path, path: str, kind: str) -> tuple[bytes, str | None
     return buffer.getvalue(), ".png" if lossless else ".jpg"
 
 
-def _keep(path: Path, data: bytes) -> None:
+def _keep(path: str, data: bytes) -> None:
     # Two requests for one picture must not write into one file.
-    part = path.with_name(f".{path.name}.{threading.get_ident()}.part")
+    part = f"{path}.{threading.get_ident()}.part"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(data)
+        os.replace(part, path)
     except OSError:
         # A full disk costs speed here, nothing else.
         with contextlib.suppress(OSError):
-            part.unlink()
+            os.unlink(part)
 
 
 def _placeholder(error: Exception) -> bytes:
