@@ -13,13 +13,13 @@ audited, so twenty reviews share one order. Beside the shipped interval: the sam
 alone, Jeffreys' prior), and what becomes of it when passed audits are counted as if they were open.
 
 Then the calibration error (10 bins) of p_clean on the undecided of all 5,000 after 300 decisions, 10 % of
-them audits, over SEEDS drawings.
+them audits, over SEEDS drawings, and after 50, 100 and 300 without audits.
 """
 
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,9 @@ from reviewer.audit import Review
 TASKS = ("random1", "aggre", "planted", "worse", "sym40")
 RATES = (0.05, 0.10)
 PER_ORDER = 20  # reviews that share an order
-ECE_DECISIONS, ECE_RATE = 300, 0.10
+CALIBRATED = ((300, 0.10), (50, 0.0), (100, 0.0), (300, 0.0))  # (decisions, share of audits)
 GOAL = 0.01
+PLANTED = 8  # problems whose calibration is measured
 SEEDS = 16  # of workspaces; each draws differently for each number of samples
 
 
@@ -94,12 +95,22 @@ def calibration_error(p_clean: np.ndarray, right: np.ndarray) -> float:
     return float(np.abs(gaps).sum() / len(p_clean))
 
 
-def calibration_errors(problem: Problem, seeds: int) -> dict[str, list[float]]:
-    """Return the errors on the undecided after 300 decisions, (seeds,) each."""
-    order = find_order(problem, ECE_DECISIONS * 2)
+def calibration_problems(problems: dict[str, Problem], tasks: Iterable[str]) -> Iterator[tuple[str, Problem]]:
+    """Yield the label sets with all their samples, and some with planted noise, by name."""
+    for task in tasks:
+        if task in problems:
+            yield task, problems[task]
+            continue
+        for seed in range(PLANTED):
+            yield f"{task} {seed}", drawn(problems, task, np.random.default_rng(seed))
+
+
+def calibration_errors(problem: Problem, seeds: int, decisions: int, rate: float) -> dict[str, list[float]]:
+    """Return the errors on the undecided after so many decisions, (seeds,) each, or (1,) without audits."""
+    order = find_order(problem, decisions * 2)
     found: dict[str, list[float]] = {"first": [], "em": [], "recalibrated": []}
-    for seed in range(seeds):
-        review = reviewed(problem, order, seed, ECE_RATE, ECE_DECISIONS)
+    for seed in range(seeds if rate else 1):
+        review = reviewed(problem, order, seed, rate, decisions)
         left = review.undecided
         recalibrated = estimate.fit_calibration(review).p_clean(review.p_clean)
         for name, p_clean in (
@@ -159,14 +170,14 @@ def main() -> None:
         print("\n".join(row(task, rate, figures[rate][task]) for rate in RATES), flush=True)
     for rate in RATES:
         print(row("all", rate, [found for each in figures[rate].values() for found in each]))
-    print("\n| labels | calibration error before any decision | EM on 300 decisions | recalibrated |")
-    print("|---|---|---|---|")
-    for task in (task for task in options.tasks if task in problems):
-        errors = figures.setdefault("calibration", {})[task] = calibration_errors(
-            problems[task], options.seeds
-        )
-        cells = [f"{np.mean(each):.3f} ± {np.std(each):.3f}" for each in errors.values()]
-        print(f"| {task} | {' | '.join(cells)} |", flush=True)
+    print("\n| labels | decisions, audits | calibration error before any | EM with them | recalibrated |")
+    print("|---|---|---|---|---|")
+    for decisions, rate in CALIBRATED:
+        for task, problem in calibration_problems(problems, options.tasks):
+            errors = calibration_errors(problem, options.seeds, decisions, rate)
+            figures.setdefault("calibration", {})[f"{task} {decisions} {rate:g}"] = errors
+            cells = [f"{np.mean(each):.3f} ± {np.std(each):.3f}" for each in errors.values()]
+            print(f"| {task} | {decisions}, {rate:.0%} | {' | '.join(cells)} |", flush=True)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
