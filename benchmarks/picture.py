@@ -32,6 +32,7 @@ def drawn(base: Path, out: Path) -> None:
             page.wait_for_timeout(2500)
             page.screenshot(path=out / "map.png")
             page.get_by_role("tab", name="Review").click()
+            page.evaluate("document.activeElement.blur()")  # or the tab shows that keys go to it
             for key in "www":
                 page.keyboard.press(key)
                 page.wait_for_timeout(600)
