@@ -22,13 +22,11 @@ Needs the group `bench` (pip install -c constraints.txt -e '.[bench]').
 """
 
 import argparse
-import csv
 import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,24 +34,16 @@ import numpy as np
 
 from benchmarks import annotator
 from benchmarks.chart import Line, Panel, draw
+from benchmarks.known_truth import LABEL_SETS, NAMES, STATES, Task, tasks_of
 from benchmarks.machine import circumstances
 from benchmarks.sheet_acts import Annotator, acts_to
-from engine.artifacts import read_json
-from engine.config import BackboneConfig
-from engine.job import run as run_job
-from reviewer import jobs, queries
 from reviewer.desk import Desk
-from reviewer.queries import Samples
-from reviewer.queue import RunArrays, load_run
 from reviewer.store import Store
-from reviewer.workspace import Workspace, create_workspace, open_workspace
-from tests.driver import CIFAR, ROOT, SMALL_CLIP
+from reviewer.workspace import open_workspace
 
-LABEL_SETS = ("sym40", "sym20", "c10n_worse", "pair40", "c10n_aggre")
 LEVELS = (0.95, 0.98, 0.99)
 FOLDS = 5
 Y_END = 0.996  # of the charts; above it the last few labels would take half the height
-STATES = {"out_of_scope": annotator.OUT_OF_SCOPE, "bad_image": annotator.BAD_IMAGE}
 COLOURS = {
     "oracle": (0, ""),
     "re-ranked": (1, ""),
@@ -62,109 +52,6 @@ COLOURS = {
     "cleanlab, zero-shot": (4, ""),
     "random": (5, "2 3"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """A workspace with its finished runs and the truth.
-
-    root: the workspace. features: (N, D) frozen image features; zero_shot: (N, K) CLIP's answer by name;
-    truth and given: (N,) states; all over positions.
-    """
-
-    name: str
-    root: Path
-    samples: Samples
-    run: RunArrays
-    notes: dict[str, Any]
-    features: np.ndarray
-    zero_shot: np.ndarray
-    given: np.ndarray
-    truth: np.ndarray
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The classes, (K,)."""
-        return self.run.class_names
-
-
-# -- data ----------------------------------------------------------------------------------------------
-
-
-def cifar_tasks(base: Path, detector: str, labels: Sequence[str] = LABEL_SETS) -> Iterator[Task]:
-    """Yield label sets of the CIFAR sample, under the small natural-image CLIP."""
-    from tests.test_loop import write_cifar
-
-    paths = sorted(write_cifar(base / "cifar"))
-    with np.load(CIFAR) as data:
-        names = [str(name) for name in data["class_names"]]
-        clean, columns = data["clean"], {name: data[f"noisy_{name}"] for name in labels}
-    cache = None
-    for name, given in columns.items():
-        table = base / f"{name}.csv"
-        rows = ((path, names[label]) for path, label in zip(paths, given, strict=True))
-        write_table(table, rows)
-        truth = {path: names[label] for path, label in zip(paths, clean, strict=True)}
-        backbone = BackboneConfig(weights=str(SMALL_CLIP))
-        workspace, _ = create_workspace(
-            base / name, base / "cifar" / "images", labels=table, backbone=backbone
-        )
-        if cache:  # the same pictures: their features are computed once
-            shutil.copytree(cache, workspace.cache, dirs_exist_ok=True)
-        yield make_task(f"cifar10n-5k {name}", workspace, truth, detector)
-        cache = workspace.cache
-
-
-def demo_tasks(base: Path, detector: str, labels: Sequence[str] = ()) -> Iterator[Task]:
-    """Yield the demo, under the bundled model; it has its own labels only."""
-    demo, answers = ROOT / "assets" / "demo", ROOT / "assets" / "build" / "demo_truth.csv"
-    if not answers.is_file():
-        raise SystemExit(
-            f"{answers} is not there; the scripts in assets/build make the demo. Or: --data cifar."
-        )
-    with answers.open(encoding="utf-8", newline="") as file:
-        truth = {row["path"]: row["true_label"] for row in csv.DictReader(file)}
-    workspace, _ = create_workspace(
-        base / "demo", demo, labels=demo / "labels.csv", backbone=BackboneConfig(weights="bundled")
-    )
-    yield make_task("demo", workspace, truth, detector)
-
-
-def write_table(path: Path, rows: Iterator[tuple[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label"])
-        writer.writerows(rows)
-
-
-def make_task(name: str, workspace: Workspace, truth: dict[str, str], detector: str = "transition") -> Task:
-    """Run the detector (and label_match, for CLIP's answer by name) and read what they leave."""
-    with Store(workspace.database) as store:
-        samples = queries.read_samples(store.cursor())
-        if not len(samples) == len(samples.reviewable()) == len(truth):
-            raise RuntimeError(f"{name}: {len(samples)} samples, {len(truth)} truths; every one needs both.")
-        ran = {}
-        for each in ("label_match", detector):
-            directory = jobs.prepare(workspace, samples, {}, each)
-            run_job(directory)
-            jobs.import_run(directory, store)
-            scores = queries.read_scores(store.cursor(), directory.name)
-            ran[each] = (directory, load_run(directory, scores, samples))
-    directory, run = ran[detector]
-    index = {label: k for k, label in enumerate(run.class_names)} | STATES
-    features = np.load(directory / "embeddings.npy").astype(np.float32)
-    by_name = ran["label_match"][1]
-    return Task(
-        name=name,
-        root=workspace.root,
-        samples=samples,
-        run=run,
-        notes=read_json(directory / "result.json")["notes"],
-        features=features[run.row_at],
-        zero_shot=by_name.probs[by_name.row_at],
-        given=run.given[run.row_at],
-        truth=np.asarray([index[truth[path]] for path in samples.paths]),
-    )
 
 
 # -- orders --------------------------------------------------------------------------------------------
@@ -302,14 +189,11 @@ def measure(tasks: Iterator[Task], every: int, seeds: int) -> tuple[list[Panel],
     return panels, figures
 
 
-DATA = {"cifar": ("cifar10n-5k", cifar_tasks), "demo": ("demo", demo_tasks)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", choices=(*DATA, "all"), default="all")
+    parser.add_argument("--data", choices=(*NAMES, "all"), default="all")
     parser.add_argument("--detector", default="transition", help="whose run orders the queue")
     parser.add_argument("--labels", default=",".join(LABEL_SETS), help="of the CIFAR sample")
     parser.add_argument("--every", type=int, default=25, help="decisions between two rankings")
@@ -323,15 +207,14 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for data in DATA if options.data == "all" else (options.data,):
-            name, tasks = DATA[data]
-            asked = tasks(Path(folder), options.detector, options.labels.split(","))
-            panels, found = measure(asked, options.every, options.seeds)
+        for data in NAMES if options.data == "all" else (options.data,):
+            tasks = tasks_of(data, Path(folder), options.detector, options.labels.split(","))
+            panels, found = measure(tasks, options.every, options.seeds)
             figures |= found
             if options.plots:
                 options.plots.mkdir(parents=True, exist_ok=True)
                 drawn = draw(panels, x_name="decisions", y_name="label accuracy")
-                (options.plots / f"effort-{name}.svg").write_text(drawn, encoding="utf-8")
+                (options.plots / f"effort-{NAMES[data]}.svg").write_text(drawn, encoding="utf-8")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 

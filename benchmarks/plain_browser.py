@@ -1,5 +1,5 @@
-"""Chromium over its debugging pipe, with nothing switched on: a driver that listens to the network makes the
-page's process keep what it has fetched (25 MB a minute of cards), which a soak would take for a leak."""
+"""Chromium over its debugging pipe, with nothing switched on but the console: a driver that listens to the
+network makes the page's process keep what it has fetched (25 MB a minute of cards), to a soak a leak."""
 
 import contextlib
 import fcntl
@@ -15,11 +15,15 @@ from typing import Any
 from tests.driver import CHROMIUM_FLAGS
 
 READS, WRITES = 3, 4  # the descriptors on which Chromium listens and answers
+NOISE = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
 HIGH = 50  # above what it takes for itself
 
 
 class PlainBrowser:
-    """One page. Only what is called is asked of it."""
+    """One page. Only what is called is asked of it.
+
+    noise: what must stay empty: console messages, and errors that nobody caught.
+    """
 
     def __init__(self, folder: str) -> None:
         ours_in, theirs_out = os.pipe()
@@ -40,9 +44,10 @@ class PlainBrowser:
         self._session: str | None = None
         self._calls = 0
         self._rest = b""
+        self.noise: list[str] = []
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """Return the answer to one call of the DevTools protocol; what comes unasked is dropped."""
+        """Return the answer to one call of the DevTools protocol; of what comes unasked, noise is kept."""
         self._calls += 1
         message: dict[str, Any] = {"id": self._calls, "method": method, "params": params}
         if self._session:
@@ -56,6 +61,8 @@ class PlainBrowser:
                 self._rest += some
             first, self._rest = self._rest.split(b"\0", 1)
             answer = json.loads(first)
+            if answer.get("method") in NOISE:
+                self.noise.append(first.decode())
             if answer.get("id") == self._calls:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
@@ -65,6 +72,8 @@ class PlainBrowser:
         """Open a page and talk to it from now on."""
         target = self.call("Target.createTarget", url=url)["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.call("Runtime.enable")  # tells of its noise, also of what came before
+        self.call("Log.enable")
 
     def value(self, expression: str) -> Any:
         """Return the value of an expression in the page."""

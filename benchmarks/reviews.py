@@ -3,7 +3,6 @@
 What passes does not depend on who is audited, so an order is found once and reviewed with many drawings.
 """
 
-import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import annotator
-from benchmarks.effort import write_table
-from engine.artifacts import Neighbours, read_json
+from benchmarks.known_truth import cifar_tasks
+from engine.artifacts import Neighbours
 from reviewer import audit
 from reviewer.audit import Review
 from reviewer.decisions import Decision
@@ -67,45 +66,20 @@ def load_problems(cache: Path) -> dict[str, Problem]:
 
 
 def _run_detector(cache: Path) -> None:
-    from engine.config import BackboneConfig
-    from engine.job import run as run_job
-    from reviewer import jobs, queries
-    from reviewer.queue import load_run
-    from reviewer.store import Store
-    from reviewer.workspace import create_workspace
-    from tests.driver import CIFAR, SMALL_CLIP
-    from tests.test_loop import write_cifar
-
-    with np.load(CIFAR) as data, tempfile.TemporaryDirectory() as folder:
-        base, features = Path(folder), None
-        paths, classes = sorted(write_cifar(base / "cifar")), [str(name) for name in data["class_names"]]
-        truth = dict(zip(paths, data["clean"], strict=True))
-        for name, column in LABELS.items():
-            labels = (classes[label] for label in data[f"noisy_{column}"])
-            write_table(base / f"{name}.csv", zip(paths, labels, strict=True))
-            backbone = BackboneConfig(weights=str(SMALL_CLIP))
-            images, table = base / "cifar" / "images", base / f"{name}.csv"
-            workspace, _ = create_workspace(base / name, images, labels=table, backbone=backbone)
-            if features:  # the same pictures: computed once
-                shutil.copytree(features, workspace.cache, dirs_exist_ok=True)
-            with Store(workspace.database) as store:
-                samples = queries.read_samples(store.cursor())
-                directory = jobs.prepare(workspace, samples, {}, "transition")
-                run_job(directory)
-                jobs.import_run(directory, store)
-                run = load_run(directory, queries.read_scores(store.cursor(), directory.name), samples)
-            notes = (read_json(directory / "result.json") or {})["notes"]
-            if notes["posterior"] != "zero_shot":  # planted noise goes under probabilities that saw no labels
-                raise RuntimeError(f"{name}: the run used the posterior {notes['posterior']!r}.")
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = cifar_tasks(Path(folder), "transition", LABELS.values())
+        for name, task in zip(LABELS, tasks, strict=True):
+            # Planted noise goes under probabilities that saw no labels.
+            if task.notes["posterior"] != "zero_shot":
+                raise RuntimeError(f"{name}: the run used the posterior {task.notes['posterior']!r}.")
             np.savez(
                 cache / f"{name}.npz",
-                probs=run.probs[run.row_at].astype(np.float32),
-                given=run.given[run.row_at],
-                truth=np.asarray([truth[path] for path in samples.paths]),
-                names=np.asarray(run.class_names),
-                alpha=run.alpha,
+                probs=task.run.probs[task.run.row_at].astype(np.float32),
+                given=task.given,
+                truth=task.truth,
+                names=np.asarray(task.names),
+                alpha=task.run.alpha,
             )
-            features = workspace.cache
 
 
 def drawn(problems: dict[str, Problem], task: str, rng: np.random.Generator) -> Problem:

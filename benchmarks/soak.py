@@ -46,6 +46,8 @@ def soak(server: Server, minutes: float) -> None:
             time.sleep(max(0.0, start + pressed / RATE - time.monotonic()))
         looks.append(look(server, page, minutes))
         print(looks[-1], flush=True)
+        if page.noise:
+            raise RuntimeError(f"The console is not empty: {page.noise[:3]}")
     print(f"{pressed} keys in {minutes:.0f} minutes, {looks[-1].decided} decided")
     for name in ("server", "heap", "page", "nodes"):
         print(f"{name}: {growth(looks, name)}", flush=True)

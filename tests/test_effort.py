@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks import annotator, effort
+from benchmarks import annotator, effort, known_truth
 from benchmarks.chart import Line, Panel, draw, spread, ticks
 from engine.artifacts import Neighbours, read_scores
 from engine.config import BackboneConfig
@@ -233,11 +233,11 @@ def test_a_task_has_everything_by_position_whatever_the_order_of_the_table(tmp_p
     clip = BackboneConfig(weights=str(write_random_clip(tmp_path / "clip")))
     paths = sorted(labels, reverse=True)  # a run's rows are in the order of the ids
     table = tmp_path / "labels.csv"
-    effort.write_table(table, ((path, labels[path][0]) for path in paths))
+    known_truth.write_table(table, ((path, labels[path][0]) for path in paths))
     made, _ = create_workspace(tmp_path / "w", tmp_path / "digits", labels=table, backbone=clip)
     with pytest.raises(RuntimeError, match="40 samples, 39 truths"):
-        effort.make_task("digits", made, {path: truth[path] for path in paths[1:]})
-    task = effort.make_task("digits", made, truth)
+        known_truth.make_task("digits", made, {path: truth[path] for path in paths[1:]})
+    task = known_truth.make_task("digits", made, truth)
 
     assert task.samples.paths.tolist() == paths
     assert [task.names[k] for k in task.given] == [labels[path][0] for path in paths]
