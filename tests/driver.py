@@ -197,6 +197,23 @@ def wait_for_card(page: Any) -> None:
     page.wait_for_selector("[data-state=ready]", timeout=60_000)
 
 
+def show_sheets(page: Any) -> None:
+    """Open the sheets."""
+    page.get_by_role("tab", name="Sheets").click()
+    settled(page)
+
+
+def settled(page: Any) -> None:
+    """Wait until the tiles of the sheet are there, and the class table is counted."""
+    page.wait_for_selector("[data-sheet=ready]", timeout=60_000)
+    page.wait_for_selector("#labelsieve-sheet .ls-c-summary:not(:empty)", state="attached")
+
+
+def found(server: Server, query: str) -> list[int]:
+    """Return the positions that the server has for a filter, in their order."""
+    return np.frombuffer(server.client.get(f"/api/positions?{query}").content, "<u4")[1:].tolist()
+
+
 def choose_option(page: Any, title: str) -> None:
     """Choose what the runs tab offers under a title, also where it is folded away."""
     exactly = page.locator(".ls-option-title", has_text=re.compile(f"^{re.escape(title)}$"))

@@ -179,6 +179,7 @@ export function createFilterBar({ values = {}, onChange }) {
   root.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || panel.root.hidden) return;
     event.stopPropagation();
+    event.preventDefault(); // a search field would be emptied by it, and the queue with it
     open(false);
     opener.focus();
   });

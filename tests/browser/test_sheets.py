@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from tests.driver import Server, browser_page, position, served
+from tests.driver import Server, browser_page, found, position, served, settled, show_sheets
 
 HOSTILE = '<img src=x onerror="window.hacked=1">\'; \u202eabc'
 OPEN = "outcome=undecided,skip"
@@ -31,17 +30,6 @@ def sheet_page(server: Server, path: str = "", **options: Any) -> Iterator[Any]:
         assert [line for line in noise if FAILED_REQUEST not in line] == []
 
 
-def show_sheets(page: Any) -> None:
-    page.get_by_role("tab", name="Sheets").click()
-    settled(page)
-
-
-def settled(page: Any) -> None:
-    """Wait until the tiles of the sheet are there, and the class table is counted."""
-    page.wait_for_selector("[data-sheet=ready]", timeout=60_000)
-    page.wait_for_selector("#labelsieve-sheet .ls-c-summary:not(:empty)", state="attached")
-
-
 def tiles(page: Any) -> Any:
     return page.locator("#labelsieve-sheet .ls-tile")
 
@@ -52,11 +40,6 @@ def marked(page: Any) -> list[int]:
         "[...document.querySelectorAll('#labelsieve-sheet .ls-tile')]"
         ".flatMap((tile, i) => (tile.ariaSelected === 'true' ? [i] : []))"
     )
-
-
-def found(server: Server, query: str) -> list[int]:
-    """Return the positions that the server has for a filter."""
-    return np.frombuffer(server.client.get(f"/api/positions?{query}").content, "<u4")[1:].tolist()
 
 
 def largest_pair(server: Server) -> tuple[str, str, int]:
